@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/** Running an experiment on all ranks: lay out or resume, deal, compute, write, sum up.
+ *
+ * Rank 0 deals runs of batches; a worker asks for its next deal when it starts one, so that nobody waits.
+ * On small runs rank 0 computes too and answers between iterations. The run phase has no collective
+ * call: messages below 4 kB and independent writes only, so that nothing can deadlock. A signal
+ * (SIGUSR1, SIGTERM, SIGINT) ends it within an iteration, resumable.
+ */
+#ifndef INSILICO_SCHEDULE_H
+#define INSILICO_SCHEDULE_H
+
+#include <mpi.h>
+
+#include "insilico/experiment.h"
+
+typedef struct ins_run_options {
+  bool fresh;        /* start over even if results exist */
+  bool quiet;        /* no progress bar */
+  int computing_master; /* 1: rank 0 computes too, 0: it only deals, -1: it computes on up to 16 ranks */
+} ins_run_options;
+
+/** What a run came to, on rank 0. */
+typedef struct ins_run_report {
+  size_t n_tasks, n_kept, n_done, n_failed, n_pending; /* kept: finished before; done: by this run */
+  double seconds;
+  char first_failure[INS_MESSAGE_MAX];
+  size_t first_failed_task;
+} ins_run_report;
+
+/** The instruction-set path of a run: the one that the results file at `output` was begun with, else the
+ * widest that every rank's processor has. `output` may be NULL or not exist. Collective.
+ * @return INS_OK; INS_ERR_ARGUMENT when a processor cannot run the path of the file */
+ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
+                             const ins_kernels **kernels) INS_CHECKED;
+
+/** Runs one stage. Collective over comm; every rank passes equal arguments.
+ * @param attributes  global attributes of the results file (map); borrowed
+ * @return INS_OK; INS_ERR_TASKS (finished, some failed); INS_ERR_STOPPED (by a signal; resumable);
+ *         INS_ERR_ARGUMENT (results of another job are in the way); INS_ERR_LOCKED; INS_ERR_IO */
+ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
+                   const ins_experiment_context *context, const ins_value *attributes,
+                   const ins_run_options *options, ins_run_report *report) INS_CHECKED;
+
+/** Catches SIGUSR1, SIGTERM and SIGINT: a second SIGINT ends the process at once. */
+void ins_signals_catch(void);
+/** The signal that asked to stop, or 0. */
+int ins_signals_caught(void);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/** The program's subcommands and what they share. Private to the room. */
+#ifndef INSILICO_APP_H
+#define INSILICO_APP_H
+
+#include "insilico/experiment.h"
+#include "insilico/job.h"
+#include "insilico/model.h"
+
+/** Arguments of a subcommand after its name, options taken out. */
+typedef struct ins_arguments {
+  const char *const *words; /* positional, in order */
+  size_t n_words;
+  bool json, fresh, quiet, watch, verify, all;
+} ins_arguments;
+
+typedef struct ins_command {
+  const char *name;
+  const char *usage;   /* "run JOB [key=value ...]" */
+  const char *summary; /* one line */
+  const char *options; /* letters of the options it takes: j --json, f --fresh, q --quiet, w --watch,
+                          v --verify, a --all */
+  size_t min_words, max_words;
+  ins_status (*run)(const ins_arguments *arguments);
+} ins_command;
+
+extern const ins_command ins_commands[]; /* ends with name == NULL */
+
+ins_status ins_command_run(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_plan(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_inspect(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_convert(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_status(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
+
+/** A job with its model, ready to set an experiment up. */
+typedef struct ins_ready {
+  ins_job *job;
+  ins_model_source *source;
+  ins_model *model;
+  ins_value *attributes; /* of the results file */
+} ins_ready;
+
+/** Job from JOB and overrides. */
+ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) INS_CHECKED;
+/** The model that the job names. */
+ins_status ins_ready_source(ins_ready *ready) INS_CHECKED;
+/** Weights, and the attributes that name everything the results depend on. */
+ins_status ins_ready_model(ins_ready *ready, const char *instruction_set) INS_CHECKED;
+void ins_ready_clear(ins_ready *ready);
+
+/** Prints "LABEL   text" lines in one column width, for people. */
+void ins_print(const char *label, const char *format, ...) INS_PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include <mpi.h>
+#include <stdio.h>
+
+#include "app.h"
+#include "insilico/comm.h"
+#include "insilico/log.h"
+#include "insilico/schedule.h"
+
+/* Rank 0 reads the job; the others get what it understood. Collective. */
+static ins_status share_job(int rank, const ins_arguments *arguments, ins_ready *ready) {
+  ins_text packed = {0};
+  ins_status status = INS_OK;
+  if (rank == 0) status = ins_ready_job(arguments, ready);
+  if (rank == 0 && status == INS_OK) status = ins_job_pack(ready->job, &packed);
+  status = ins_share(MPI_COMM_WORLD, status, &packed);
+  if (status == INS_OK && rank != 0)
+    status = ins_job_unpack(packed.data, packed.length, ins_experiments, &ready->job);
+  ins_text_free(&packed);
+  return ins_agree(MPI_COMM_WORLD, status);
+}
+
+/* Likewise the model: one rank reads the file system, all have the same weights. Collective. */
+static ins_status share_model(int rank, ins_ready *ready) {
+  ins_text packed = {0};
+  ins_status status = INS_OK;
+  if (rank == 0) status = ins_ready_source(ready);
+  if (rank == 0 && status == INS_OK) status = ins_model_source_pack(ready->source, &packed);
+  status = ins_share(MPI_COMM_WORLD, status, &packed);
+  if (status == INS_OK && rank != 0)
+    status = ins_model_source_unpack(packed.data, packed.length, &ready->source);
+  ins_text_free(&packed);
+  return ins_agree(MPI_COMM_WORLD, status);
+}
+
+static void say_done(const ins_job *job, const ins_run_report *report, ins_status status) {
+  const char *output = ins_value_text_or(ins_map_get(job->settings, "output"), "");
+  char duration[32];
+  ins_text_duration(report->seconds, duration, sizeof duration);
+  if (status == INS_OK)
+    ins_log(INS_LOG_INFO, "done: %zu tasks (%zu kept from before) in %s; results in %s",
+            report->n_tasks, report->n_kept, duration, output);
+  if (status == INS_ERR_STOPPED)
+    ins_log(INS_LOG_INFO, "stopped with %zu of %zu tasks done; run the same command to go on",
+            report->n_kept + report->n_done, report->n_tasks);
+}
+
+static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready) {
+  const ins_kernels *kernels = NULL;
+  ins_run_options options = {
+      .fresh = arguments->fresh, .quiet = arguments->quiet, .computing_master = -1};
+  ins_run_report report;
+  ins_status status = share_job(rank, arguments, ready);
+  if (status == INS_OK) status = share_model(rank, ready);
+  if (status != INS_OK) return status;
+  const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
+  status = ins_agree_kernels(MPI_COMM_WORLD, output, arguments->fresh, &kernels);
+  if (status != INS_OK) return status;
+  status = ins_agree(MPI_COMM_WORLD, ins_ready_model(ready, ins_kernels_name(kernels)));
+  if (status != INS_OK) return status;
+  ins_experiment_context context = {
+      .job = ready->job, .model = ready->model, .source = ready->source, .kernels = kernels};
+  status = ins_run(MPI_COMM_WORLD, ready->job->experiment->ops, &context, ready->attributes,
+                   &options, &report);
+  if (rank == 0) say_done(ready->job, &report, status);
+  return status;
+}
+
+ins_status ins_command_run(const ins_arguments *arguments) {
+  ins_ready ready = {0};
+  int rank, size;
+  ins_die_with_launcher();
+  MPI_Init(NULL, NULL);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);
+  ins_signals_catch();
+  ins_status status = run_job(rank, arguments, &ready);
+  ins_ready_clear(&ready);
+  return status;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "insilico/journal.h"
+#include "insilico/store.h"
+
+/* "running" while a run holds the lock; else what is left says it. */
+static const char *state_of(const char *path, const ins_store_summary *s) {
+  if (ins_lock_held(path)) return "running";
+  if (s->n_pending + s->n_damaged == 0) return s->n_failed ? "finished with failed tasks" : "finished";
+  return "stopped; run the job again to go on";
+}
+
+static void print_events(const ins_value *events) {
+  for (size_t i = 0; i < ins_value_count(events); i++) {
+    const ins_value *event = events->children.items[i];
+    const char *name = ins_value_text_or(ins_map_get(event, "event"), "?");
+    const char *message = ins_value_text_or(ins_map_get(event, "message"), "");
+    if (strcmp(name, "batch") == 0) continue;
+    printf("  %s  %-8s", ins_value_text_or(ins_map_get(event, "time"), "?"), name);
+    if (ins_map_get(event, "ranks"))
+      printf(" %lld ranks, %lld tasks, %lld kept",
+             (long long)ins_value_int_or(ins_map_get(event, "ranks"), 0),
+             (long long)ins_value_int_or(ins_map_get(event, "tasks"), 0),
+             (long long)ins_value_int_or(ins_map_get(event, "kept"), 0));
+    if (ins_map_get(event, "done"))
+      printf(" %lld done in %.1f s", (long long)ins_value_int_or(ins_map_get(event, "done"), 0),
+             ins_value_real_or(ins_map_get(event, "seconds"), 0));
+    printf("%s%s\n", message[0] ? "  " : "", message);
+  }
+}
+
+static void print_people(const char *path, const ins_store_summary *s) {
+  ins_value *events = NULL;
+  double share = s->n_tasks ? 100.0 * (double)s->n_done / (double)s->n_tasks : 100;
+  ins_print("results", "%s", path);
+  ins_print("experiment", "%s", s->experiment ? s->experiment : "?");
+  ins_print("model", "%s", s->model ? s->model : "?");
+  ins_print("state", "%s", state_of(path, s));
+  ins_print("tasks", "%zu of %zu done (%.1f %%), %zu failed, %zu pending", s->n_done, s->n_tasks,
+            share, s->n_failed, s->n_pending);
+  if (s->n_damaged)
+    ins_print("", "%zu rows do not match their checksum and will be computed again", s->n_damaged);
+  if (ins_journal_read(path, 12, &events) == INS_OK && ins_value_count(events)) {
+    printf("journal\n");
+    print_events(events);
+  }
+  ins_value_destroy(&events);
+}
+
+static void print_json(const char *path, const ins_store_summary *s) {
+  ins_text text = {0};
+  ins_text_add(&text, "{\"results\":");
+  ins_text_add_json(&text, path);
+  ins_text_add(&text, ",\"experiment\":");
+  ins_text_add_json(&text, s->experiment ? s->experiment : "");
+  ins_text_add(&text, ",\"model\":");
+  ins_text_add_json(&text, s->model ? s->model : "");
+  ins_text_add(&text, ",\"state\":");
+  ins_text_add_json(&text, state_of(path, s));
+  ins_text_add(&text,
+               ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu}",
+               s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
+  printf("%s\n", text.data);
+  ins_text_free(&text);
+}
+
+static ins_status look(const ins_arguments *arguments, bool *finished) {
+  const char *path = arguments->words[0];
+  ins_store_summary summary = {0};
+  ins_status status = ins_store_summarise(path, arguments->verify, &summary);
+  if (status != INS_OK) return status;
+  if (arguments->watch && isatty(STDOUT_FILENO)) printf("\033[H\033[2J");
+  if (arguments->json)
+    print_json(path, &summary);
+  else
+    print_people(path, &summary);
+  fflush(stdout);
+  *finished = summary.n_pending + summary.n_damaged == 0;
+  ins_store_summary_clear(&summary);
+  return INS_OK;
+}
+
+ins_status ins_command_status(const ins_arguments *arguments) {
+  bool finished = false;
+  ins_status status = look(arguments, &finished);
+  while (status == INS_OK && arguments->watch && !finished) {
+    sleep(2);
+    status = look(arguments, &finished);
+  }
+  return status;
+}

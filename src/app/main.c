@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include <hdf5.h>
+#include <libfyaml.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app.h"
+#include "insilico/kernels.h"
+#include "insilico/log.h"
+#include "insilico/memory.h"
+
+const ins_command ins_commands[] = {
+    {"run", "run JOB [key=value ...]", "run a job, or go on with it where it stopped", "fq", 1,
+     SIZE_MAX, ins_command_run},
+    {"plan", "plan JOB [key=value ...]", "what a job would do: tasks, memory, time, file size", "j",
+     1, SIZE_MAX, ins_command_plan},
+    {"status", "status RESULTS", "how far a finished, stopped or running job is", "jwv", 1, 1,
+     ins_command_status},
+    {"inspect", "inspect MODEL", "what a model is: sessions, neurons, layers, rates, provenance",
+     "ja", 1, 1, ins_command_inspect},
+    {"convert", "convert MODEL OUT.h5", "write any model as a native model file", "", 2, 2,
+     ins_command_convert},
+    {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,
+     ins_command_list},
+    {0},
+};
+
+static const struct option_name {
+  char letter;
+  const char *name, *doc;
+} option_names[] = {
+    {'j', "--json", "the answer as JSON, for scripts"},
+    {'f', "--fresh", "start over: existing results are replaced"},
+    {'q', "--quiet", "no progress bar"},
+    {'w', "--watch", "look again every two seconds until interrupted"},
+    {'v', "--verify", "recompute every checksum too"},
+    {'a', "--all", "every neuron, not only the first"},
+};
+enum { N_OPTIONS = sizeof option_names / sizeof option_names[0] };
+
+static void print_help(FILE *out) {
+  fprintf(out, "insilico - in-silico experiments on trained retina models\n\n"
+               "  insilico COMMAND [options] ...        on one rank\n"
+               "  mpirun -n 8 insilico run JOB ...      on many\n\n");
+  for (const ins_command *c = ins_commands; c->name; c++)
+    fprintf(out, "  %-28s %s\n", c->usage, c->summary);
+  fprintf(out, "\n  insilico COMMAND -h           options of a command\n"
+               "  insilico --version            versions of program and libraries\n\n"
+               "Exit status: 0 done; 1 finished with failed tasks; 2 the job or command is wrong;\n"
+               "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
+}
+
+static void print_command_help(const ins_command *command) {
+  printf("insilico %s\n\n  %s\n\n", command->usage, command->summary);
+  for (size_t i = 0; i < N_OPTIONS; i++)
+    if (strchr(command->options, option_names[i].letter))
+      printf("  %-12s %s\n", option_names[i].name, option_names[i].doc);
+}
+
+static void print_version(void) {
+  unsigned major, minor, release;
+  char mpi[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length;
+  H5get_libversion(&major, &minor, &release);
+  MPI_Get_library_version(mpi, &length);
+  mpi[strcspn(mpi, ",\n")] = '\0';
+  printf("insilico %s\nHDF5 %u.%u.%u\nMPI %s\nlibfyaml %s\nkernels", INS_VERSION, major, minor,
+         release, mpi, fy_library_version());
+  for (const char *const *name = ins_kernels_names(); *name; name++)
+    printf(" %s%s", *name, ins_kernels_find(*name) ? "" : " (not on this processor)");
+  printf("; in use: %s\n", ins_kernels_name(ins_kernels_best()));
+}
+
+static const ins_command *find_command(const char *name) {
+  for (const ins_command *c = ins_commands; c->name; c++)
+    if (strcmp(c->name, name) == 0) return c;
+  return NULL;
+}
+
+static ins_status unknown_command(const char *name) {
+  const char *names[16];
+  size_t n = 0;
+  for (const ins_command *c = ins_commands; c->name; c++) names[n++] = c->name;
+  const char *near = ins_text_nearest(name, names, n);
+  return ins_fail(INS_ERR_ARGUMENT, "there is no command '%s'%s%s%s; see insilico -h", name,
+                  near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
+static bool *flag_of(ins_arguments *a, char letter) {
+  switch (letter) {
+  case 'j': return &a->json;
+  case 'f': return &a->fresh;
+  case 'q': return &a->quiet;
+  case 'w': return &a->watch;
+  case 'v': return &a->verify;
+  default: return &a->all;
+  }
+}
+
+static ins_status take_option(const ins_command *command, const char *word, ins_arguments *out) {
+  for (size_t i = 0; i < N_OPTIONS; i++)
+    if (strcmp(word, option_names[i].name) == 0 &&
+        strchr(command->options, option_names[i].letter)) {
+      *flag_of(out, option_names[i].letter) = true;
+      return INS_OK;
+    }
+  return ins_fail(INS_ERR_ARGUMENT, "'%s' is no option of 'insilico %s'; see insilico %s -h", word,
+                  command->name, command->name);
+}
+
+/* Splits argv into options and words; words[] has room for argc. */
+static ins_status parse(const ins_command *command, int argc, char **argv, const char **words,
+                        ins_arguments *out) {
+  *out = (ins_arguments){.words = words};
+  for (int i = 0; i < argc; i++) {
+    ins_status status = INS_OK;
+    if (strncmp(argv[i], "--", 2) == 0)
+      status = take_option(command, argv[i], out);
+    else
+      words[out->n_words++] = argv[i];
+    if (status != INS_OK) return status;
+  }
+  if (out->n_words < command->min_words || out->n_words > command->max_words)
+    return ins_fail(INS_ERR_ARGUMENT, "usage: insilico %s", command->usage);
+  return INS_OK;
+}
+
+static ins_status dispatch(int argc, char **argv) {
+  const ins_command *command = find_command(argv[1]);
+  const char **words = NULL;
+  ins_arguments arguments;
+  if (!command) return unknown_command(argv[1]);
+  for (int i = 2; i < argc; i++)
+    if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+      print_command_help(command);
+      return INS_OK;
+    }
+  ins_status status = ins_alloc((size_t)argc, sizeof *words, &words);
+  if (status == INS_OK) status = parse(command, argc - 2, argv + 2, words, &arguments);
+  if (status == INS_OK) status = command->run(&arguments);
+  ins_free(&words);
+  return status;
+}
+
+/* One rank speaks for all: failures of a run are agreed on before they come here. */
+static bool speaks(void) {
+  int initialised, rank = 0;
+  MPI_Initialized(&initialised);
+  if (initialised) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank == 0;
+}
+
+int main(int argc, char **argv) {
+  ins_status status = INS_OK;
+  int initialised;
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are reported in our own words */
+  if (argc < 2) {
+    print_help(stderr);
+    return ins_status_exit(INS_ERR_ARGUMENT);
+  }
+  if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+    print_help(stdout);
+  else if (!strcmp(argv[1], "--version"))
+    print_version();
+  else
+    status = dispatch(argc, argv);
+  if (status != INS_OK && status != INS_ERR_STOPPED && speaks())
+    ins_log(INS_LOG_ERROR, "%s", ins_message());
+  MPI_Initialized(&initialised);
+  if (initialised) MPI_Finalize();
+  return ins_status_exit(status);
+}

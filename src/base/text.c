@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "insilico/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(ins_text *text, size_t more) {
+  if (text->failed) return false;
+  size_t needed = text->length + more + 1;
+  if (needed <= text->capacity) return true;
+  size_t capacity = text->capacity ? text->capacity * 2 : 64;
+  if (capacity < needed) capacity = needed;
+  char *data = realloc(text->data, capacity);
+  if (!data) {
+    text->failed = true;
+    return false;
+  }
+  text->data = data;
+  text->capacity = capacity;
+  return true;
+}
+
+void ins_text_add_bytes(ins_text *text, const void *bytes, size_t n) {
+  if (!reserve(text, n)) return;
+  if (n) memcpy(text->data + text->length, bytes, n);
+  text->length += n;
+  text->data[text->length] = '\0';
+}
+
+void ins_text_add(ins_text *text, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int n = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (n >= 0 && reserve(text, (size_t)n)) {
+    vsnprintf(text->data + text->length, (size_t)n + 1, format, again);
+    text->length += (size_t)n;
+  }
+  va_end(again);
+}
+
+void ins_text_add_json(ins_text *text, const char *s) {
+  ins_text_add_bytes(text, "\"", 1);
+  for (; *s; s++) {
+    unsigned char c = (unsigned char)*s;
+    if (c == '"' || c == '\\')
+      ins_text_add(text, "\\%c", c);
+    else if (c == '\n')
+      ins_text_add_bytes(text, "\\n", 2);
+    else if (c == '\t')
+      ins_text_add_bytes(text, "\\t", 2);
+    else if (c < 0x20)
+      ins_text_add(text, "\\u%04x", c);
+    else
+      ins_text_add_bytes(text, s, 1);
+  }
+  ins_text_add_bytes(text, "\"", 1);
+}
+
+ins_status ins_text_ok(const ins_text *text) {
+  return text->failed ? ins_fail(INS_ERR_MEMORY, "out of memory while building a text") : INS_OK;
+}
+
+void ins_text_free(ins_text *text) {
+  free(text->data);
+  *text = (ins_text){0};
+}
+
+char *ins_format(const char *format, ...) {
+  char *out = NULL;
+  va_list args;
+  va_start(args, format);
+  int n = vasprintf(&out, format, args);
+  va_end(args);
+  if (n >= 0) return out;
+  ins_status status = ins_fail(INS_ERR_MEMORY, "out of memory while building a text");
+  (void)status;
+  return NULL;
+}
+
+/* Levenshtein distance with two rows; words longer than the limit are never close. */
+static size_t distance(const char *a, const char *b) {
+  enum { LIMIT = 63 };
+  size_t n = strlen(a), m = strlen(b);
+  if (n > LIMIT || m > LIMIT) return LIMIT;
+  size_t row[LIMIT + 1];
+  for (size_t j = 0; j <= m; j++) row[j] = j;
+  for (size_t i = 1; i <= n; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= m; j++) {
+      size_t replace = diagonal + (a[i - 1] != b[j - 1]);
+      size_t insert = row[j - 1] + 1, drop = row[j] + 1;
+      diagonal = row[j];
+      row[j] = replace < insert ? replace : insert;
+      if (drop < row[j]) row[j] = drop;
+    }
+  }
+  return row[m];
+}
+
+const char *ins_text_nearest(const char *word, const char *const *words, size_t n) {
+  size_t limit = strlen(word) / 3, best = 0;
+  const char *nearest = NULL;
+  if (limit < 2) limit = 2;
+  for (size_t i = 0; i < n; i++) {
+    size_t d = distance(word, words[i]);
+    if (d > limit || d >= strlen(words[i])) continue;
+    if (!nearest || d < best) {
+      nearest = words[i];
+      best = d;
+    }
+  }
+  return nearest;
+}
+
+char *ins_text_bytes(double bytes, char *out, size_t size) {
+  static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
+  size_t u = 0;
+  while (bytes >= 999.5 && u + 1 < sizeof units / sizeof units[0]) {
+    bytes /= 1000;
+    u++;
+  }
+  snprintf(out, size, u == 0 || bytes >= 99.5 ? "%.0f %s" : "%.1f %s", bytes, units[u]);
+  return out;
+}
+
+char *ins_text_duration(double seconds, char *out, size_t size) {
+  if (!isfinite(seconds))
+    snprintf(out, size, "unknown");
+  else if (seconds < 9.95)
+    snprintf(out, size, "%.1f s", seconds);
+  else if (seconds < 59.5)
+    snprintf(out, size, "%.0f s", seconds);
+  else if (seconds < 3570)
+    snprintf(out, size, "%d min %d s", (int)(seconds + .5) / 60, (int)(seconds + .5) % 60);
+  else if (seconds < 172800)
+    snprintf(out, size, "%d h %d min", (int)(seconds + 30) / 3600, (int)(seconds + 30) / 60 % 60);
+  else
+    snprintf(out, size, "%.1f days", seconds / 86400);
+  return out;
+}

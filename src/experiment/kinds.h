@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/** The experiments that registry.c lists: one file each. Private to the room. */
+#ifndef INSILICO_EXPERIMENT_KINDS_H
+#define INSILICO_EXPERIMENT_KINDS_H
+
+#include "insilico/experiment.h"
+
+extern const ins_key ins_stimulus_optimization_keys[], ins_response_keys[];
+extern const ins_experiment ins_stimulus_optimization, ins_response;
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* Experiment `response`: r[stimulus, response_frame, neuron] for the stimuli of a file. */
+#include <string.h>
+#include <time.h>
+
+#include "insilico/array_file.h"
+#include "insilico/memory.h"
+#include "kinds.h"
+#include "population.h"
+
+typedef struct response {
+  const ins_experiment_context *context;
+  ins_selection selection;
+  ins_value *stimuli; /* float32 [B,C,T,H,W] */
+  ins_shape shape;
+  size_t n_output;
+  ins_plan *plan;
+  int v_response;
+} response;
+
+static const ins_key stimulus_keys[] = {
+    {.name = "file",
+     .type = INS_KEY_TEXT,
+     .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES | INS_KEY_CONTENTS,
+     .doc = "stimuli [B,C,T,H,W], or one [C,T,H,W]: .npy, or FILE.h5:DATASET"},
+    {0},
+};
+
+const ins_key ins_response_keys[] = {
+    {.name = "stimulus",
+     .type = INS_KEY_GROUP,
+     .flags = INS_KEY_REQUIRED | INS_KEY_SHORTHAND,
+     .children = stimulus_keys,
+     .doc = "what to present"},
+    {0},
+};
+
+static ins_status wrong_shape(const char *path, const ins_array *array, const ins_model_info *info) {
+  ins_text shape = {0};
+  for (int d = 0; d < array->n_dims; d++)
+    ins_text_add(&shape, "%s%zu", d ? ", " : "", array->shape[d]);
+  ins_status status = ins_fail(
+      INS_ERR_SHAPE,
+      "%s holds an array of shape [%s], but the model takes stimuli [B, C=%zu, T, H=%zu, W=%zu] or one "
+      "[C, T, H, W]",
+      path, shape.data, info->n_channels, info->height, info->width);
+  ins_text_free(&shape);
+  return status;
+}
+
+/* Reads the file and turns it into float32 [B,C,T,H,W]. */
+static ins_status read_stimuli(response *s, const char *path) {
+  const ins_model_info *info = ins_model_describe(s->context->model);
+  ins_value *read = NULL;
+  ins_status status = ins_array_read(path, &read);
+  if (status != INS_OK) return status;
+  const ins_array *a = &read->array;
+  size_t shape[5] = {1}, *tail = shape + 1;
+  bool fits = a->n_dims == 5 || a->n_dims == 4;
+  if (fits) memcpy(shape + 5 - a->n_dims, a->shape, (size_t)a->n_dims * sizeof *shape);
+  fits = fits && tail[0] == info->n_channels && tail[2] == info->height && tail[3] == info->width &&
+         shape[0] > 0 && tail[1] > 0;
+  if (!fits) {
+    status = wrong_shape(path, a, info);
+    goto done;
+  }
+  s->shape = (ins_shape){tail[0], tail[1], tail[2], tail[3]};
+  s->stimuli = ins_value_array(INS_F32, 5, shape);
+  if (s->stimuli)
+    ins_array_to_f32(a, s->stimuli->array.data);
+  else
+    status = INS_ERR_MEMORY;
+done:
+  ins_value_destroy(&read);
+  return status;
+}
+
+static ins_status make_plan(response *s) {
+  ins_plan_spec spec = {.n_slots = 1,
+                        .n_frames = s->shape.n_frames,
+                        .height = s->shape.height,
+                        .width = s->shape.width,
+                        .n_read = s->n_output,
+                        .n_neurons = s->selection.n,
+                        .kernels = s->context->kernels};
+  ins_status status = ins_plan_create(s->context->model, &spec, &s->plan);
+  if (status != INS_OK) return status;
+  return ins_plan_select(s->plan, 0, s->selection.neurons, s->selection.n);
+}
+
+static ins_status declare(response *s, ins_layout *layout) {
+  int frame_axis, neuron_axis;
+  size_t n_stimuli = s->stimuli->array.shape[0];
+  ins_value *numbers = ins_value_array(INS_I64, 1, &n_stimuli);
+  if (!numbers) return INS_ERR_MEMORY;
+  for (size_t i = 0; i < n_stimuli; i++) ((int64_t *)numbers->array.data)[i] = (int64_t)i;
+  ins_status status = ins_layout_task_axis(layout, "stimulus", n_stimuli, numbers, NULL,
+                                           "number of the stimulus in its file");
+  if (status == INS_OK)
+    status = ins_response_axis(s->context, s->shape.n_frames, 0, s->n_output, layout, &frame_axis);
+  if (status == INS_OK)
+    status = ins_layout_axis(layout, "neuron", s->selection.n,
+                             ins_coordinates_int(s->selection.neurons, s->selection.n), NULL,
+                             "number of the neuron in the model", &neuron_axis);
+  if (status == INS_OK)
+    status = ins_selection_describe(s->context, &s->selection, layout, neuron_axis);
+  if (status != INS_OK) return status;
+  ins_variable variable = {.name = "response",
+                           .long_name = "response of the model neuron",
+                           .units = "1",
+                           .source = "r[t,n] = readout_n(core(x))[t], in the units the model was trained on",
+                           .scope = INS_PER_TASK,
+                           .dtype = INS_F32,
+                           .n_axes = 2,
+                           .axes = {frame_axis, neuron_axis}};
+  return ins_layout_variable(layout, &variable, &s->v_response);
+}
+
+static void teardown(void **state) {
+  response *s = *state;
+  if (!s) return;
+  ins_selection_clear(&s->selection);
+  ins_value_destroy(&s->stimuli);
+  ins_plan_destroy(&s->plan);
+  ins_free(state);
+}
+
+static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
+  response *s = NULL;
+  *state = NULL;
+  *layout = NULL;
+  if (context->job->n_sweeps)
+    return ins_fail(INS_ERR_ARGUMENT, "experiment 'response' has nothing to sweep ('%s' is swept)",
+                    context->job->sweeps[0].key);
+  ins_status status = ins_alloc(1, sizeof *s, &s);
+  if (status != INS_OK) return status;
+  s->context = context;
+  status = ins_selection_create(context, &s->selection);
+  if (status == INS_OK)
+    status = read_stimuli(
+        s, ins_value_text_or(ins_value_at(context->job->settings, "stimulus.file"), ""));
+  if (status == INS_OK)
+    status = ins_model_output_frames(context->model, s->shape.n_frames, &s->n_output);
+  if (status == INS_OK) status = make_plan(s);
+  if (status == INS_OK) status = ins_layout_create("Responses of model neurons", layout);
+  if (status == INS_OK) status = declare(s, *layout);
+  if (status == INS_OK) {
+    *state = s;
+    return INS_OK;
+  }
+  ins_layout_destroy(layout);
+  void *gone = s;
+  teardown(&gone);
+  return status;
+}
+
+static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *pulse) {
+  response *s = state;
+  const float *x = s->stimuli->array.data;
+  float *rows = batch->rows[s->v_response];
+  for (size_t k = 0; k < batch->n; k++) {
+    ins_status status = ins_pulse_beat(pulse);
+    if (status != INS_OK) return status;
+    ins_plan_forward(s->plan, 0, x + batch->task[k] * ins_shape_count(&s->shape),
+                     rows + k * s->n_output * s->selection.n);
+    batch->status[k] = INS_OK;
+  }
+  return INS_OK;
+}
+
+static ins_status cost(void *state, double *bytes, double *seconds) {
+  response *s = state;
+  float *row = NULL;
+  struct timespec start, end;
+  ins_status status = ins_alloc(s->n_output * s->selection.n, sizeof *row, &row);
+  if (status != INS_OK) return status;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  ins_plan_forward(s->plan, 0, s->stimuli->array.data, row);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  *seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+  *bytes = (double)ins_plan_bytes(s->plan) +
+           (double)ins_array_count(&s->stimuli->array) * sizeof(float);
+  ins_free(&row);
+  return INS_OK;
+}
+
+const ins_experiment ins_response = {
+    .setup = setup, .compute = compute, .teardown = teardown, .cost = cost};

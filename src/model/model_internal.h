@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/** What a kind of core and a kind of readout must provide. Adding one is adding a file with such a table
+ * and a line to the list in model.c.
+ *
+ * Between the two stand the feature maps of the frames that are read, in lanes (kernels_table.h):
+ * features [block][t][pixel][lane], blocks of kernels->lanes channels.
+ */
+#ifndef INSILICO_MODEL_INTERNAL_H
+#define INSILICO_MODEL_INTERNAL_H
+
+#include "builder.h"
+#include "insilico/plan.h"
+#include "kernels/kernels_table.h"
+
+/** Frames, rows and columns; below 1 when nothing is left. */
+typedef struct ins_extent {
+  long t, h, w;
+} ins_extent;
+
+typedef struct ins_core_request {
+  const ins_kernels *kernels;
+  size_t n_slots;
+  ins_extent in;         /* of the stimulus */
+  long first, n_read;    /* frames of the core's output */
+  bool gradient;
+} ins_core_request;
+
+typedef struct ins_core_ops {
+  const char *kind;
+  /** Reads architecture.core and the parameters "core...."; memory from the builder's arena. */
+  ins_status (*create)(ins_builder *b, void **core) INS_CHECKED;
+  /** Sets layers, n_layers, n_features, n_channels and cut_frames. */
+  void (*describe)(const void *core, ins_model_info *info);
+  /** Size of the core's output for a stimulus. */
+  ins_extent (*extent)(const void *core, ins_extent in);
+  /** Stimulus frames that output frame 0 depends on. */
+  void (*window)(const void *core, long *first, long *last);
+  ins_status (*plan)(const void *core, const ins_core_request *request, ins_arena *arena,
+                     void **plan) INS_CHECKED;
+  void (*live)(const void *plan, size_t *first, size_t *n);
+  void (*forward)(void *plan, size_t slot, const float *x, float *features);
+  /** dfeatures is overwritten; dx [C,T,H,W] whole. */
+  void (*backward)(void *plan, size_t slot, float *dfeatures, float *dx);
+  /** Plain double loops: *features [C',T',H',W'] and what backward needs, in the arena. */
+  ins_status (*reference)(const void *core, ins_extent in, const double *x, ins_arena *arena,
+                          double **features, void **tape) INS_CHECKED;
+  void (*reference_backward)(const void *core, void *tape, double *dfeatures, double *dx);
+} ins_core_ops;
+
+typedef struct ins_readout_request {
+  const ins_kernels *kernels;
+  size_t n_slots, n_neurons, n_read;
+} ins_readout_request;
+
+typedef struct ins_readout_ops {
+  const char *kind;
+  /** Reads architecture.readout and the parameters "readout.SESSION...."; `map` is the core's output for
+   * the trained stimulus, info holds sessions and n_features. */
+  ins_status (*create)(ins_builder *b, const ins_model_info *info, ins_extent map, void **readout) INS_CHECKED;
+  ins_status (*plan)(const void *readout, const ins_readout_request *request, ins_arena *arena,
+                     void **plan) INS_CHECKED;
+  void (*select)(void *plan, size_t slot, const int64_t *neurons, size_t n);
+  /** r [n_read,n] */
+  void (*forward)(void *plan, size_t slot, const float *features, float *r);
+  /** dfeatures is overwritten. */
+  void (*backward)(void *plan, size_t slot, const float *dr, float *dfeatures);
+  void (*mask)(const void *readout, size_t neuron, float *out);
+  /** r [T',n] from features [C',T',H',W'], and the gradient. */
+  ins_status (*reference)(const void *readout, ins_extent map, const int64_t *neurons, size_t n,
+                          const double *features, double *r, const double *dr,
+                          double *dfeatures) INS_CHECKED;
+} ins_readout_ops;
+
+extern const ins_core_ops ins_core_simple;
+extern const ins_readout_ops ins_readout_gaussian_mask;
+
+struct ins_model {
+  ins_arena arena;
+  ins_model_info info;
+  const ins_core_ops *core_ops;
+  const ins_readout_ops *readout_ops;
+  void *core, *readout;
+};
+
+/** Checks the size of a stimulus against the model: INS_ERR_SHAPE names both. */
+ins_status ins_model_check_shape(const ins_model *model, size_t height, size_t width) INS_CHECKED;
+
+#endif

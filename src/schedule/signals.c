@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "insilico/schedule.h"
+
+static volatile sig_atomic_t caught;
+
+static void note(int number) {
+  if (caught && number == SIGINT) _Exit(128 + SIGINT);
+  caught = number;
+}
+
+void ins_signals_catch(void) {
+  const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
+  struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    sigaction(numbers[i], &action, NULL);
+}
+
+int ins_signals_caught(void) { return caught; }

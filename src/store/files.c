@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/* Results files as files: space, putting them in place, whose they are. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "insilico/log.h"
+#include "insilico/store.h"
+#include "parts.h"
+
+enum { METADATA_UNIT = 1 << 14, HEAD = 1 << 20 };
+
+static size_t text_bytes(const char *text) {
+  return text ? strlen(text) : 0;
+}
+
+/* A generous guess: object headers with their attributes, and what HDF5 leaves behind when it grows
+ * them. */
+size_t ins_store_metadata(const ins_layout *layout, const ins_value *attributes) {
+  ins_text json = {0};
+  if (attributes) ins_value_json(attributes, SIZE_MAX, &json);
+  size_t bytes = 8192 + 2 * json.length;
+  ins_text_free(&json);
+  for (int i = 0; i < layout->n_axes; i++)
+    bytes += 2048 + 2 * text_bytes(layout->axes[i].long_name);
+  for (int v = 0; v < layout->n_variables + 3; v++) bytes += 2048;
+  for (int v = 0; v < layout->n_variables; v++) {
+    const ins_variable *variable = &layout->variables[v];
+    bytes += 2 * (text_bytes(variable->long_name) + text_bytes(variable->source) +
+                  text_bytes(variable->flags));
+  }
+  return (bytes + METADATA_UNIT - 1) / METADATA_UNIT * METADATA_UNIT;
+}
+
+double ins_store_size(const ins_layout *layout) {
+  double tasks = (double)ins_layout_tasks(layout), groups = layout->reduced < 0 ? 1 : 0;
+  if (layout->reduced >= 0 && layout->axes[layout->reduced].length)
+    groups = tasks / (double)layout->axes[layout->reduced].length;
+  double bytes = (double)ins_store_metadata(layout, NULL) + tasks * (1 + 1 + 8);
+  for (int i = 0; i < layout->n_axes; i++)
+    bytes += (double)layout->axes[i].length * (layout->axes[i].coordinates ? 8 : 1);
+  for (int v = 0; v < layout->n_variables; v++) {
+    ins_scope scope = layout->variables[v].scope;
+    double rows = scope == INS_PER_TASK ? tasks : scope == INS_SUMMARY ? groups : 1;
+    bytes += rows * (double)ins_layout_row_bytes(layout, v);
+  }
+  return bytes;
+}
+
+/* The folder of PATH; free the result. */
+static char *folder_of(const char *path) {
+  char *copy = strdup(path), *folder = copy ? strdup(dirname(copy)) : NULL;
+  free(copy);
+  return folder;
+}
+
+static ins_status no_space(const char *path, double bytes) {
+  char needed[32], there[32] = "an unknown amount";
+  struct statvfs space;
+  if (!statvfs(path, &space))
+    ins_text_bytes((double)space.f_bavail * (double)space.f_frsize, there, sizeof there);
+  return ins_fail(INS_ERR_IO,
+                  "%s: the results need %s and the disk has %s free; make room or choose "
+                  "another output",
+                  path, ins_text_bytes(bytes, needed, sizeof needed), there);
+}
+
+ins_status ins_store_check_space(const char *path, double bytes) {
+  struct statvfs space;
+  if (statvfs(path, &space) || !space.f_blocks) return INS_OK; /* not every file system says */
+  double there = (double)(geteuid() ? space.f_bavail : space.f_bfree) * (double)space.f_frsize;
+  return there < bytes ? no_space(path, bytes) : INS_OK;
+}
+
+ins_status ins_store_reserve(const char *path, int fd) {
+  struct stat file;
+  if (fstat(fd, &file)) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+  int error;
+  do error = file.st_size ? posix_fallocate(fd, 0, file.st_size) : 0;
+  while (error == EINTR);
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
+    return no_space(path, (double)file.st_size);
+  if (error)
+    ins_log(INS_LOG_WARNING,
+            "%s: this file system cannot reserve space (%s): a full disk will be noticed "
+            "only during the run",
+            path, strerror(error));
+  return INS_OK;
+}
+
+static ins_status sync_path(const char *path, int flags) {
+  int fd = open(path, flags | O_CLOEXEC);
+  if (fd < 0 && errno == EACCES && (flags & O_DIRECTORY))
+    return INS_OK; /* writable, not readable */
+  if (fd < 0) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+  /* Some file systems refuse to sync a folder; they have nothing to sync then. */
+  bool failed = fsync(fd) && errno != EINVAL && errno != ENOTSUP;
+  ins_status status =
+      failed ? ins_fail(INS_ERR_IO, "%s: cannot be synced: %s", path, strerror(errno)) : INS_OK;
+  close(fd);
+  return status;
+}
+
+ins_status ins_store_publish(const char *part, const char *path) {
+  ins_status status = sync_path(part, O_RDWR);
+  if (status == INS_OK && rename(part, path))
+    status = ins_fail(INS_ERR_IO, "%s: cannot be renamed to %s: %s", part, path, strerror(errno));
+  if (status != INS_OK) {
+    unlink(part);
+    return status;
+  }
+  char *folder = folder_of(path);
+  if (!folder) return ins_fail(INS_ERR_MEMORY, "out of memory for a path");
+  status = sync_path(folder, O_RDONLY | O_DIRECTORY);
+  free(folder);
+  return status;
+}
+
+/* Our format's name stands near the beginning of the file, also when HDF5 cannot open it any more.
+ */
+static bool has_mark(const char *path) {
+  static const char mark[] = INS_STORE_FORMAT;
+  bool found = false;
+  char *head = malloc(HEAD);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (head && fd >= 0) {
+    ssize_t n = read(fd, head, HEAD);
+    found = n > 8 && !memcmp(head, "\211HDF\r\n\032\n", 8) &&
+            memmem(head, (size_t)n, mark, sizeof mark - 1);
+  }
+  if (fd >= 0) close(fd);
+  free(head);
+  return found;
+}
+
+static herr_t try_opening(hid_t file, const char *name, const H5L_info_t *info, void *data) {
+  (void)info;
+  (void)data;
+  hid_t object = H5Oopen(file, name, H5P_DEFAULT);
+  return object >= 0 && H5Oclose(object) >= 0 ? 0 : -1;
+}
+
+typedef struct glance {
+  bool opens, ours, complete;
+} glance;
+
+/* Every object is opened, because HDF5 notices damaged headers only then. */
+static glance look_inside(const char *path) {
+  glance seen = {0};
+  hid_t file = ins_h5_open_plain(path);
+  if (file < 0) return seen;
+  /* A damaged header of the root is noticed here; asked again, HDF5 goes by the part that it could read. */
+  seen.opens = H5Aexists(file, "results_format") >= 0;
+  ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
+  seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
+  seen.complete = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, NULL) >= 0 &&
+                  H5Lexists(file, "status", H5P_DEFAULT) > 0 &&
+                  H5Lexists(file, "checksum", H5P_DEFAULT) > 0;
+  ins_value_destroy(&format);
+  H5Fclose(file);
+  return seen;
+}
+
+/* What lies at PATH, a regular file that can be read. */
+static ins_store_kind judge(const char *path, char why[INS_MESSAGE_MAX]) {
+  glance seen = look_inside(path);
+  if (seen.opens && seen.ours) {
+    if (!seen.complete) snprintf(why, INS_MESSAGE_MAX, "%.800s: parts of it are damaged", path);
+    return seen.complete ? INS_STORE_WHOLE : INS_STORE_DAMAGED;
+  }
+  if (!seen.opens && has_mark(path)) {
+    ins_status told = ins_h5_fail(path, "cannot be opened");
+    (void)told;
+    snprintf(why, INS_MESSAGE_MAX, "%s", ins_message());
+    return INS_STORE_DAMAGED;
+  }
+  snprintf(why, INS_MESSAGE_MAX,
+           seen.opens ? "is an HDF5 file of another program" : "is not an insilico results file");
+  return INS_STORE_STRANGER;
+}
+
+ins_status ins_store_look(const char *path, ins_store_kind *kind, char why[INS_MESSAGE_MAX]) {
+  struct stat file;
+  char ignored[INS_MESSAGE_MAX];
+  if (!why) why = ignored;
+  why[0] = '\0';
+  *kind = INS_STORE_STRANGER;
+  if (stat(path, &file)) {
+    if (errno != ENOENT && errno != ENOTDIR)
+      return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+    *kind = INS_STORE_ABSENT;
+    return INS_OK;
+  }
+  if (!S_ISREG(file.st_mode)) {
+    snprintf(why, INS_MESSAGE_MAX, S_ISDIR(file.st_mode) ? "is a folder" : "is not a regular file");
+    return INS_OK;
+  }
+  if (access(path, R_OK)) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+  *kind = judge(path, why);
+  ins_h5_silent();
+  return INS_OK;
+}
+
+ins_status ins_store_refuse_stranger(const char *path) {
+  ins_store_kind kind;
+  char why[INS_MESSAGE_MAX];
+  ins_status status = ins_store_look(path, &kind, why);
+  if (status == INS_OK && kind == INS_STORE_STRANGER)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s: %.600s, so it is left alone; move it away or choose another output", path,
+                    why);
+  return status;
+}

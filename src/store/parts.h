@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/** What the files of this room share: names inside a results file, the steps of making one. */
+#ifndef INSILICO_STORE_PARTS_H
+#define INSILICO_STORE_PARTS_H
+
+#include "h5.h"
+#include "insilico/layout.h"
+
+#define INS_STORE_FORMAT      "insilico results 1" /* root attribute `results_format` */
+#define INS_STORE_PLACEHOLDER "This is a netCDF dimension but not a netCDF variable."
+
+enum { INS_STORE_MAX_RANK = INS_MAX_TASK_AXES + INS_MAX_DIMS };
+
+/** Axes of a variable in the file, outermost first, as indices into the layout; returns their
+ * number. */
+int ins_store_axes(const ins_layout *layout, const ins_variable *variable, int *axes);
+/** Task axes only (status, error, checksum). */
+int ins_store_task_axes(const ins_layout *layout, int *axes);
+
+/** Hash of what decides where rows lie and what they mean: axes with coordinates, variables with
+ * types, and the data of constants; not descriptions. */
+ins_status ins_store_identity(const ins_layout *layout, uint64_t *out) INS_CHECKED;
+/** What checksums begin with, so that a row never passes for one of another job. */
+ins_status ins_store_seed(const ins_layout *layout, const ins_value *attributes,
+                          uint64_t *out) INS_CHECKED;
+/** What cannot be laid out: types and names that the format does not have. */
+ins_status ins_store_check(const ins_layout *layout) INS_CHECKED;
+
+/** Makes a whole results file at PATH with all tasks pending, space reserved, synced. Whatever was
+ * at PATH is lost: callers give a name that is theirs. */
+ins_status ins_store_lay_out(const char *path, const ins_layout *layout,
+                             const ins_value *attributes) INS_CHECKED;
+/** Writes the attributes of variable v to its open dataset. */
+bool ins_store_describe(const ins_layout *layout, int v, hid_t dataset);
+bool ins_store_describe_status(hid_t dataset);
+bool ins_store_describe_error(hid_t dataset);
+bool ins_store_describe_checksum(const ins_layout *layout, uint64_t seed, hid_t dataset);
+
+/** Space for metadata that is taken in one piece at the front. */
+size_t ins_store_metadata(const ins_layout *layout, const ins_value *attributes);
+/** Refuses when the file system of PATH has less than `bytes` free (as far as it says). */
+ins_status ins_store_check_space(const char *path, double bytes) INS_CHECKED;
+/** Reserves the whole length of the file, so that no write can find a full disk later. */
+ins_status ins_store_reserve(const char *path, int fd) INS_CHECKED;
+/** Syncs PART, renames it to PATH and syncs the folder: PATH is either as before or whole. */
+ins_status ins_store_publish(const char *part, const char *path) INS_CHECKED;
+
+typedef enum ins_store_kind {
+  INS_STORE_ABSENT,
+  INS_STORE_WHOLE,   /* one of ours, opens */
+  INS_STORE_DAMAGED, /* one of ours, does not open any more */
+  INS_STORE_STRANGER
+} ins_store_kind;
+/** What lies at PATH. `why`, may be NULL, says what is wrong with it. */
+ins_status ins_store_look(const char *path, ins_store_kind *kind,
+                          char why[INS_MESSAGE_MAX]) INS_CHECKED;
+/** INS_ERR_ARGUMENT when something that is not ours lies at PATH. */
+ins_status ins_store_refuse_stranger(const char *path) INS_CHECKED;
+
+#endif

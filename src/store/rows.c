@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "rows.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "insilico/memory.h"
+
+enum { SLAB = 8 << 20, MAX_SLAB_TASKS = 1 << 16 };
+
+/* One dataset's place; `n_tasks` 0: a dataset over the tasks whose length is wanted. */
+static bool locate(hid_t file, const char *name, size_t *n_tasks, ins_place *out) {
+  hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+  if (dataset < 0) return false;
+  hid_t space = H5Dget_space(dataset);
+  hssize_t n = H5Sget_simple_extent_npoints(space);
+  haddr_t offset = H5Dget_offset(dataset);
+  hsize_t bytes = H5Dget_storage_size(dataset);
+  if (space >= 0) H5Sclose(space);
+  H5Dclose(dataset);
+  if (n < 0 || (offset == HADDR_UNDEF && bytes)) return false;
+  if (!*n_tasks) *n_tasks = (size_t)n;
+  snprintf(out->name, sizeof out->name, "%s", name);
+  out->offset = offset;
+  out->row_bytes = *n_tasks ? (size_t)(bytes / *n_tasks) : 0;
+  return !*n_tasks || bytes % *n_tasks == 0;
+}
+
+static bool locate_covered(hid_t file, const char *covers, ins_rows *rows) {
+  char *words = strdup(covers), *rest = NULL;
+  bool found = words;
+  for (char *word = found ? strtok_r(words, " ", &rest) : NULL; word && found;
+       word = strtok_r(NULL, " ", &rest)) {
+    found =
+        rows->n < INS_MAX_VARIABLES && locate(file, word, &rows->n_tasks, &rows->place[rows->n]);
+    if (found) rows->row_bytes += rows->place[rows->n++].row_bytes;
+  }
+  free(words);
+  return found;
+}
+
+ins_status ins_rows_open(hid_t file, const char *path, ins_rows *out) {
+  *out = (ins_rows){.fd = -1};
+  ins_value *covers = NULL, *seed = NULL;
+  hid_t dataset = H5Dopen2(file, "checksum", H5P_DEFAULT);
+  if (dataset >= 0) {
+    covers = ins_h5_get_value(dataset, "covers");
+    seed = ins_h5_get_value(dataset, "seed");
+    H5Dclose(dataset);
+  }
+  out->seed = (uint64_t)ins_value_int_or(seed, 0);
+  bool found = covers && seed && covers->kind == INS_TEXT &&
+               locate(file, "status", &out->n_tasks, &out->status) &&
+               locate(file, "error", &out->n_tasks, &out->error) &&
+               locate(file, "checksum", &out->n_tasks, &out->checksum) &&
+               locate_covered(file, covers->text, out) && out->status.row_bytes <= 1 &&
+               out->error.row_bytes <= 1 && out->checksum.row_bytes <= 8;
+  ins_value_destroy(&covers);
+  ins_value_destroy(&seed);
+  if (!found)
+    return ins_fail(INS_ERR_FORMAT,
+                    "%s: its status, checksum or variables are missing or of a wrong shape", path);
+  out->path = strdup(path);
+  out->fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (out->path && out->fd >= 0) return INS_OK;
+  ins_status status = ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+  ins_rows_close(out);
+  return status;
+}
+
+void ins_rows_close(ins_rows *rows) {
+  if (rows->path && rows->fd >= 0) close(rows->fd);
+  free(rows->path);
+  *rows = (ins_rows){.fd = -1};
+}
+
+bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out) {
+  for (size_t at = 0; at < n;) {
+    ssize_t got = pread(rows->fd, (char *)out + at, n - at, (off_t)(offset + at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    at += (size_t)got;
+  }
+  return true;
+}
+
+static void begin(ins_xxh *hash, uint64_t seed, size_t task, ins_status code) {
+  int64_t number = (int64_t)task;
+  int32_t error = (int32_t)code;
+  ins_xxh_begin(hash, seed);
+  ins_xxh_add(hash, &number, sizeof number);
+  ins_xxh_add(hash, &error, sizeof error);
+}
+
+uint64_t ins_rows_checksum(ins_xxh *hash, uint64_t seed, size_t task, ins_status code, int n,
+                           const void *const *row, const size_t *bytes) {
+  begin(hash, seed, task, code);
+  for (int v = 0; v < n; v++) ins_xxh_add(hash, row[v], bytes[v]);
+  return ins_xxh_end(hash);
+}
+
+/* What a slab of tasks is checked with; made once a call. */
+typedef struct slab {
+  const ins_rows *rows;
+  ins_xxh hash;
+  size_t first, n, capacity;
+  int8_t *status, *error;
+  uint64_t *checksum;
+  uint8_t *data[INS_MAX_VARIABLES]; /* [capacity][row] each */
+  uint8_t *block;
+} slab;
+
+/* Rows larger than a slab are hashed in pieces: memory stays bounded whatever a task leaves behind.
+ */
+static bool hash_in_pieces(slab *s, size_t task, ins_status code, uint64_t *out) {
+  const ins_rows *rows = s->rows;
+  begin(&s->hash, rows->seed, task, code);
+  for (int v = 0; v < rows->n; v++) {
+    size_t bytes = rows->place[v].row_bytes;
+    for (size_t at = 0; at < bytes; at += SLAB) {
+      size_t n = bytes - at < SLAB ? bytes - at : SLAB;
+      if (!ins_rows_read(rows, rows->place[v].offset + (uint64_t)task * bytes + at, n, s->block))
+        return false;
+      ins_xxh_add(&s->hash, s->block, n);
+    }
+  }
+  *out = ins_xxh_end(&s->hash);
+  return true;
+}
+
+static bool hash_task(slab *s, size_t k, ins_status code, uint64_t *out) {
+  const ins_rows *rows = s->rows;
+  const void *row[INS_MAX_VARIABLES];
+  size_t bytes[INS_MAX_VARIABLES];
+  if (rows->row_bytes > SLAB) return hash_in_pieces(s, s->first + k, code, out);
+  for (int v = 0; v < rows->n; v++) {
+    bytes[v] = rows->place[v].row_bytes;
+    row[v] = s->data[v] + k * bytes[v];
+  }
+  *out = ins_rows_checksum(&s->hash, rows->seed, s->first + k, code, rows->n, row, bytes);
+  return true;
+}
+
+static bool read_place(const slab *s, const ins_place *place, void *out) {
+  return ins_rows_read(s->rows, place->offset + (uint64_t)s->first * place->row_bytes,
+                       s->n * place->row_bytes, out);
+}
+
+/* One row at a time where a slab as a whole cannot be read: beyond the end of a cut file, on a bad
+ * sector. */
+static ins_status check_slab(slab *s, uint8_t *state, size_t *n_damaged) {
+  const ins_rows *rows = s->rows;
+  memset(state, INS_TASK_PENDING, s->n);
+  bool readable = read_place(s, &rows->status, s->status) &&
+                  read_place(s, &rows->error, s->error) &&
+                  read_place(s, &rows->checksum, s->checksum);
+  if (readable) {
+    size_t k = 0;
+    while (k < s->n && s->status[k] == INS_TASK_PENDING) k++;
+    if (k == s->n) return INS_OK;
+    for (int v = 0; v < rows->n && rows->row_bytes <= SLAB && readable; v++)
+      readable = read_place(s, &rows->place[v], s->data[v]);
+  }
+  if (!readable && s->n > 1) {
+    slab half = *s;
+    size_t n = s->n / 2;
+    half.n = n;
+    ins_status status = check_slab(&half, state, n_damaged);
+    half.first += n;
+    half.n = s->n - n;
+    return status != INS_OK ? status : check_slab(&half, state + n, n_damaged);
+  }
+  for (size_t k = 0; k < s->n; k++) {
+    uint64_t sum = 0;
+    ins_status code = (ins_status)s->error[k];
+    if (readable && s->status[k] == INS_TASK_PENDING) continue;
+    bool whole = readable && s->status[k] == (code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED) &&
+                 hash_task(s, k, code, &sum) && sum == s->checksum[k];
+    if (whole)
+      state[k] = (uint8_t)s->status[k];
+    else if (n_damaged && (!readable || s->checksum[k])) /* no checksum yet: being written */
+      (*n_damaged)++;
+  }
+  return INS_OK;
+}
+
+static ins_status make_slab(const ins_rows *rows, size_t n, slab *s) {
+  size_t row = rows->row_bytes ? rows->row_bytes : 1, at = 0;
+  bool pieces = rows->row_bytes > SLAB;
+  *s = (slab){.rows = rows, .capacity = pieces ? MAX_SLAB_TASKS : SLAB / row};
+  if (s->capacity > MAX_SLAB_TASKS) s->capacity = MAX_SLAB_TASKS;
+  if (s->capacity > n) s->capacity = n;
+  ins_status status = ins_alloc(s->capacity, 1, &s->status);
+  if (status == INS_OK) status = ins_alloc(s->capacity, 1, &s->error);
+  if (status == INS_OK) status = ins_alloc(s->capacity, sizeof *s->checksum, &s->checksum);
+  if (status == INS_OK) status = ins_alloc(pieces ? SLAB : s->capacity * row, 1, &s->block);
+  if (status == INS_OK) status = ins_xxh_create(&s->hash);
+  for (int v = 0; status == INS_OK && v < rows->n && !pieces; v++) {
+    s->data[v] = s->block + at;
+    at += s->capacity * rows->place[v].row_bytes;
+  }
+  return status;
+}
+
+static void free_slab(slab *s) {
+  ins_free(&s->status);
+  ins_free(&s->error);
+  ins_free(&s->checksum);
+  ins_free(&s->block);
+  if (s->hash.state) ins_xxh_destroy(&s->hash);
+}
+
+ins_status ins_rows_verify(const ins_rows *rows, size_t first, size_t n, uint8_t *state,
+                           size_t *n_damaged) {
+  slab s;
+  if (first > rows->n_tasks || n > rows->n_tasks - first)
+    return ins_fail(INS_ERR_INTERNAL, "%s: tasks %zu to %zu of %zu", rows->path, first, first + n,
+                    rows->n_tasks);
+  if (!n) return INS_OK;
+  ins_status status = make_slab(rows, n, &s);
+  for (size_t at = 0; at < n && status == INS_OK; at += s.n) {
+    s.first = first + at;
+    s.n = n - at < s.capacity ? n - at : s.capacity;
+    status = check_slab(&s, state + at, n_damaged);
+  }
+  free_slab(&s);
+  return status;
+}

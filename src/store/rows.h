@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/** Rows of a results file by plain file access: contiguous datasets need no HDF5 to be read, and a
+ * file that HDF5 refuses can still be searched for rows whose checksum holds. */
+#ifndef INSILICO_STORE_ROWS_H
+#define INSILICO_STORE_ROWS_H
+
+#include "h5.h"
+#include "insilico/hash.h"
+#include "insilico/store.h"
+
+/** Where a variable's rows begin. */
+typedef struct ins_place {
+  char name[128];
+  uint64_t offset;
+  size_t row_bytes;
+} ins_place;
+
+typedef struct ins_rows {
+  char *path;
+  int fd;
+  size_t n_tasks;
+  uint64_t seed;
+  ins_place status, error, checksum;
+  int n; /* PER_TASK variables, in the order that the checksum covers them */
+  ins_place place[INS_MAX_VARIABLES];
+  size_t row_bytes; /* of all of them */
+} ins_rows;
+
+/** Finds the rows in an open HDF5 file and opens PATH (which may be another file of the same
+ * layout). */
+ins_status ins_rows_open(hid_t file, const char *path, ins_rows *out) INS_CHECKED;
+void ins_rows_close(ins_rows *rows);
+
+/** state[k] of tasks [first, first+n): DONE and FAILED only where the checksum holds; what cannot
+ * be read is PENDING. *n_damaged (may be NULL) grows by the rows that claim to be written and are
+ * not whole. */
+ins_status ins_rows_verify(const ins_rows *rows, size_t first, size_t n, uint8_t *state,
+                           size_t *n_damaged) INS_CHECKED;
+/** Reads n bytes; false when they are not all there. */
+bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out);
+
+/** The checksum of one task whose rows lie at row[0..n) with bytes[0..n). */
+uint64_t ins_rows_checksum(ins_xxh *hash, uint64_t seed, size_t task, ins_status code, int n,
+                           const void *const *row, const size_t *bytes);
+
+#endif

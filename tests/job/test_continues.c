@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Which changes of a job let its results be gone on with. */
+#include "registry.h"
+
+static const char *const none[] = {NULL};
+
+/* Continues the job with overrides `before` as the one with overrides `after`. */
+static ins_status go_on(const char *text, const char *const *before, const char *const *after) {
+  ins_text json = {0};
+  ins_job *old = good_job(text, before), *new = good_job(text, after);
+  assert_int_equal(ins_job_json(old, &json), INS_OK);
+  ins_message_clear();
+  ins_status status = ins_job_continues(new, json.data);
+  ins_text_free(&json);
+  ins_job_destroy(&old);
+  ins_job_destroy(&new);
+  return status;
+}
+
+static void axes_may_grow(void **state) {
+  (void)state;
+  assert_int_equal(go_on(full_job, none, none), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("seeds=0:20")), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("neurons=all")), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("neurons={group: 3}")), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("optimizer.lr=100,1,10")), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("output=moved.h5")), INS_OK);
+  assert_int_equal(go_on(short_job, OVERRIDES("sweep.optimizer.kind=[sgd]"),
+                         OVERRIDES("optimizer.kind=sgd,adam")),
+                   INS_OK);
+  assert_int_equal(
+      go_on(short_job, OVERRIDES("sweep.optimizer=[sgd]"), OVERRIDES("optimizer=sgd,adam")),
+      INS_OK);
+}
+
+static void ways_of_writing_do_not_matter(void **state) {
+  (void)state;
+  assert_int_equal(go_on(short_job, OVERRIDES("optimizer.lr=10"), OVERRIDES("optimizer.lr=10.0")),
+                   INS_OK);
+  assert_int_equal(go_on(short_job, none, OVERRIDES("optimizer=sgd", "stop={}")), INS_OK);
+  assert_int_equal(go_on(short_job, OVERRIDES("optimizer.momentum=-0.0"), none), INS_OK);
+}
+
+static void the_first_difference_is_named_with_both_values(void **state) {
+  (void)state;
+  static const struct {
+    const char *override, *message;
+  } changes[] = {
+      {"stop.patience=3",
+       "override 1 (stop.patience=3): stop.patience is 3, but the results there were made with 10; "
+       "choose another output, or start over with --fresh"},
+      {"~stop.patience", "stop.patience is null, but the results there were made with 10"},
+      {"model=other.ckpt", "model.file is \"other.ckpt\", but the results there were made with "
+                           "\"hoefling_2024_low_res\""},
+      {"objective=decrease", "objective.kind is \"decrease\", but"},
+      {"optimizer.kind=adam", "optimizer.kind is \"adam\", but"},
+      {"postprocess=[]", "postprocess is [], but"},
+      {"postprocess.0.norm=6", "postprocess.0.norm is 6, but the results there were made with 5"},
+      {"postprocess.0.range.uv=[0,1]",
+       "postprocess.0.range.uv.0 is 0, but the results there were made with -0.913"},
+      {"~postprocess.0.range.uv",
+       "postprocess.0.range.uv is not set, but the results there were made with [-0.913,null]"},
+      {"model.units.hz=30",
+       "model.units is {\"hz\":30}, but the results there were made with null"},
+      {"seed=1", "seed is 1, but the results there were made with 0"},
+      {"optimizer.lr=5", "swept key 1 is none, but in the results there it is optimizer.lr"},
+      {"stop.patience=1,2", "swept key 2 is stop.patience, but in the results there it is none"},
+  };
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    assert_int_equal(go_on(full_job, none, OVERRIDES(changes[i].override)), INS_ERR_ARGUMENT);
+    if (!strstr(ins_message(), changes[i].message))
+      fail_msg("'%s' does not say '%s'", ins_message(), changes[i].message);
+    assert_non_null(strstr(ins_message(), "--fresh"));
+  }
+}
+
+static void the_order_of_swept_keys_is_the_shape_of_the_file(void **state) {
+  (void)state;
+  assert_int_equal(go_on(short_job, OVERRIDES("stop.patience=1,2", "optimizer.lr=1,2"),
+                         OVERRIDES("optimizer.lr=1,2", "stop.patience=1,2")),
+                   INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "swept key 1 is optimizer.lr"));
+}
+
+static void another_experiment_is_named_first(void **state) {
+  (void)state;
+  ins_job *job = good_job("experiment: response\nmodel: m.ckpt\noutput: o.h5\n", NULL);
+  assert_int_equal(ins_job_continues(job, "{\"experiment\":\"tuning\",\"sweep\":{\"a\":[1]}}"),
+                   INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(),
+                         "experiment is \"response\", but the results there were made "
+                         "with \"tuning\""));
+  ins_job_destroy(&job);
+}
+
+/* A key that came or went with another version of the program is a difference too. */
+static void keys_that_came_or_went_are_differences(void **state) {
+  (void)state;
+  ins_job *job = good_job("experiment: response\nmodel: m.ckpt\noutput: o.h5\n", NULL);
+  ins_text json = {0};
+  assert_int_equal(ins_job_json(job, &json), INS_OK);
+  char *shorter = strdup(json.data), *seed = strstr(shorter, "\"seed\":0,");
+  memmove(seed, seed + 9, strlen(seed + 9) + 1);
+  assert_int_equal(ins_job_continues(job, shorter), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "seed is 0, but the results there were made with none"));
+  char *longer = ins_format("{\"old\":1,%s", json.data + 1);
+  assert_int_equal(ins_job_continues(job, longer), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "old is not set, but the results there were made with 1"));
+  free(shorter);
+  free(longer);
+  ins_text_free(&json);
+  ins_job_destroy(&job);
+}
+
+static void a_damaged_record_is_said_to_be_one(void **state) {
+  (void)state;
+  ins_job *job = good_job(short_job, NULL);
+  static const char *const damaged[] = {"", "[1]", "{\"a\":", "3", "{\"a\":1}{"};
+  for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(ins_job_continues(job, damaged[i]), INS_ERR_FORMAT);
+    assert_non_null(strstr(ins_message(), "the job recorded in the results"));
+  }
+  ins_job_destroy(&job);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(axes_may_grow),
+      cmocka_unit_test(ways_of_writing_do_not_matter),
+      cmocka_unit_test(the_first_difference_is_named_with_both_values),
+      cmocka_unit_test(the_order_of_swept_keys_is_the_shape_of_the_file),
+      cmocka_unit_test(another_experiment_is_named_first),
+      cmocka_unit_test(keys_that_came_or_went_are_differences),
+      cmocka_unit_test(a_damaged_record_is_said_to_be_one),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* What a results file meets in the world: full disks, folders in its place, files of others. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include "store/parts.h"
+
+typedef struct world {
+  char *folder, *path, *part;
+  ins_layout *layout;
+} world;
+
+static int set_up(void **state) {
+  world *w = calloc(1, sizeof *w);
+  w->folder = fixture_folder();
+  w->path = ins_format("%s/results.h5", w->folder);
+  w->part = ins_format("%s.part", w->path);
+  w->layout = fixture_small();
+  *state = w;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  world *w = *state;
+  fixture_remove(w->folder);
+  free(w->path);
+  free(w->part);
+  ins_layout_destroy(&w->layout);
+  free(w);
+  return 0;
+}
+
+static bool exists(const char *path) {
+  return access(path, F_OK) == 0;
+}
+
+static void refuses_to_touch(const world *w, const char *path) {
+  size_t kept, n, m;
+  ins_store_facts facts;
+  ins_store_summary summary;
+  ins_store *store;
+  unsigned char *before = fixture_read(path, &n), *after;
+  OK(ins_store_probe(path, w->layout, &facts));
+  assert_true(facts.exists && !facts.ours && !facts.opens);
+  assert_int_equal(ins_store_create(path, w->layout, NULL), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), path));
+  assert_int_equal(ins_store_relayout(path, path, w->layout, NULL, &kept), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_store_open(MPI_COMM_SELF, path, w->layout, &store), INS_ERR_FORMAT);
+  assert_int_equal(ins_store_summarise(path, false, &summary), INS_ERR_ARGUMENT);
+  after = fixture_read(path, &m);
+  assert_int_equal(n, m);
+  assert_memory_equal(before, after, n);
+  free(before);
+  free(after);
+}
+
+static void files_of_others_are_never_overwritten(void **state) {
+  world *w = *state;
+  FILE *file = fopen(w->path, "w");
+  fputs("my only copy of a poem that mentions insilico results 1\n", file);
+  fclose(file);
+  refuses_to_touch(w, w->path);
+  remove(w->path);
+  hid_t other = H5Fcreate(w->path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  H5Fclose(other);
+  refuses_to_touch(w, w->path);
+  assert_non_null(strstr(ins_message(), "another program"));
+  file = fopen(w->path, "w");
+  fclose(file);
+  refuses_to_touch(w, w->path);
+}
+
+static void a_folder_in_its_place_is_said(void **state) {
+  world *w = *state;
+  assert_int_equal(ins_store_create(w->folder, w->layout, NULL), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "is a folder"));
+  assert_int_equal(mkdir(w->part, 0777), 0);
+  assert_int_equal(ins_store_create(w->path, w->layout, NULL), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), strerror(EISDIR)));
+  assert_false(exists(w->path));
+}
+
+static void folders_that_are_none_or_missing_are_said(void **state) {
+  world *w = *state;
+  char *within = ins_format("%s/inner.h5", w->path);
+  assert_int_equal(ins_store_create(within, w->layout, NULL), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), strerror(ENOENT)));
+  FILE *file = fopen(w->path, "w");
+  fclose(file);
+  assert_int_equal(ins_store_create(within, w->layout, NULL), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), strerror(ENOTDIR)));
+  ins_store *store;
+  assert_int_equal(ins_store_open(MPI_COMM_SELF, within, w->layout, &store), INS_ERR_IO);
+  ins_store_summary summary;
+  assert_int_equal(ins_store_summarise("/nowhere/at/all.h5", false, &summary), INS_ERR_MISSING);
+  free(within);
+}
+
+/* A file system of 256 kB in a name space of our own; false where we may not make one. */
+static bool mount_tiny(const char *folder) {
+  return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount("tiny", folder, "tmpfs", 0, "size=256k") == 0;
+}
+
+static void a_full_disk_is_known_before_the_run(void **state) {
+  world *w = *state;
+  int64_t seeds[1000];
+  for (int i = 0; i < 1000; i++) seeds[i] = i;
+  if (!mount_tiny(w->folder)) {
+    print_message("making a file system is not allowed here\n");
+    skip();
+  }
+  ins_layout *large = fixture_layout(N_NEURONS, 1000, seeds);
+  assert_int_equal(ins_store_create(w->path, large, NULL), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), "262 kB free"));
+  assert_non_null(strstr(ins_message(), "the results need 9"));
+  assert_false(exists(w->part));
+  assert_false(exists(w->path));
+
+  /* Space that was free when it was asked for and is not any more. */
+  int fd = open(w->path, O_RDWR | O_CREAT | O_EXCL, 0666);
+  assert_int_equal(ftruncate(fd, 1 << 20), 0);
+  assert_int_equal(ins_store_reserve(w->path, fd), INS_ERR_IO);
+  close(fd);
+  remove(w->path);
+
+  /* A relayout that does not fit leaves the old file as it was. */
+  size_t kept;
+  ins_store_summary summary;
+  OK(ins_store_create(w->path, w->layout, NULL));
+  assert_int_equal(ins_store_relayout(w->path, w->path, large, NULL, &kept), INS_ERR_IO);
+  OK(ins_store_summarise(w->path, true, &summary));
+  assert_int_equal(summary.n_tasks, 24);
+  ins_store_summary_clear(&summary);
+
+  /* All of it is reserved: a disk that fills up meanwhile does not stop the run. */
+  FILE *filler = fopen(w->part, "w");
+  for (int i = 0; i < 1 << 20; i++) fputc(i, filler);
+  fclose(filler);
+  ins_store *store;
+  uint8_t done[64];
+  OK(ins_store_open(MPI_COMM_SELF, w->path, w->layout, &store));
+  fixture_write_range(store, w->layout, 0, 24, SIZE_MAX);
+  fixture_write_summaries(store, w->layout);
+  OK(ins_store_verify(store, 0, 24, done));
+  for (int k = 0; k < 24; k++) assert_int_equal(done[k], INS_TASK_DONE);
+  OK(ins_store_close(&store));
+  ins_layout_destroy(&large);
+  umount(w->folder);
+}
+
+static void a_write_that_fails_is_told_and_leaves_the_task_pending(void **state) {
+  world *w = *state;
+  ins_store *store;
+  uint8_t done[64];
+  struct rlimit before, small;
+  const size_t task[] = {1};
+  const ins_status status[] = {INS_OK};
+  OK(ins_store_create(w->path, w->layout, NULL));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, w->layout, &store));
+  fixture_rows r = fixture_fill(w->layout, 1, task);
+  signal(SIGXFSZ, SIG_IGN);
+  getrlimit(RLIMIT_FSIZE, &before);
+  small = (struct rlimit){1024, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  ins_status written = ins_store_write(store, 1, task, r.rows, status);
+  setrlimit(RLIMIT_FSIZE, &before);
+  assert_int_equal(written, INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), w->path));
+  assert_non_null(strstr(ins_message(), "HDF5 says: file write failed"));
+  OK(ins_store_verify(store, 0, 24, done));
+  assert_int_equal(done[1], INS_TASK_PENDING);
+  OK(ins_store_write(store, 1, task, r.rows, status));
+  OK(ins_store_verify(store, 0, 24, done));
+  assert_int_equal(done[1], INS_TASK_DONE);
+  OK(ins_store_close(&store));
+  fixture_free(&r);
+}
+
+static void what_a_killed_run_left_behind_is_no_hindrance(void **state) {
+  world *w = *state;
+  FILE *file = fopen(w->part, "w");
+  fputs("half a file", file);
+  fclose(file);
+  ins_store_facts facts;
+  OK(ins_store_probe(w->path, w->layout, &facts));
+  assert_false(facts.exists);
+  OK(ins_store_create(w->path, w->layout, NULL));
+  assert_false(exists(w->part));
+}
+
+static void names_that_the_file_cannot_hold_are_refused(void **state) {
+  world *w = *state;
+  static const char *const names[] = {"a/b", "status", "two words", "", "neuron"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    ins_layout *layout = fixture_small();
+    ins_variable *last = &layout->variables[RESPONSE];
+    const char *proper = last->name;
+    last->name = names[i];
+    assert_int_equal(ins_store_create(w->path, layout, NULL), INS_ERR_INTERNAL);
+    last->name = proper;
+    ins_layout_destroy(&layout);
+  }
+  assert_false(exists(w->path));
+  assert_false(exists(w->part));
+}
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest tests[] = {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+      TEST(files_of_others_are_never_overwritten),
+      TEST(a_folder_in_its_place_is_said),
+      TEST(folders_that_are_none_or_missing_are_said),
+      TEST(a_full_disk_is_known_before_the_run),
+      TEST(a_write_that_fails_is_told_and_leaves_the_task_pending),
+      TEST(what_a_killed_run_left_behind_is_no_hindrance),
+      TEST(names_that_the_file_cannot_hold_are_refused),
+  };
+  MPI_Init(&argc, &argv);
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  MPI_Finalize();
+  return failed;
+}
