@@ -52,7 +52,9 @@ static ins_status add_stimulus_hash(const ins_job *job, ins_value *attributes) {
 static ins_status describe(ins_ready *ready, const char *instruction_set) {
   char hash[INS_SHA256_HEX];
   ins_text json = {0};
-  const char *name = ins_value_text_or(ins_map_get(ready->source->provenance, "file"), "");
+  /* Built-in models have no file: their name says it all. */
+  const char *asked = ins_value_text_or(ins_value_at(ready->job->settings, "model.file"), "");
+  const char *name = ins_value_text_or(ins_map_get(ready->source->provenance, "file"), asked);
   ready->attributes = ins_value_map();
   ins_value *a = ready->attributes;
   ins_status status = a ? ins_job_json(ready->job, &json) : INS_ERR_MEMORY;

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "in_shape.h"
 #include "settings.h"
 #include "state_dict.h"
 
-/* ---- which classes ------------------------------------------------------------------------------ */
+/* ---- which classes --------------------------------------------------------------------------- */
 
-static const char *const supported =
-    "supported are the core SimpleCoreWrapper with convolution_type custom_separable and the readout "
-    "MultiGaussianMaskReadout";
+static const char *const supported = "supported are the core SimpleCoreWrapper with "
+                                     "convolution_type custom_separable and the readout "
+                                     "MultiGaussianMaskReadout";
 
 /* The last part of "a.b.Class". */
 static const char *class_of(const char *target) {
@@ -20,21 +21,25 @@ static const char *class_of(const char *target) {
   return dot ? dot + 1 : target;
 }
 
-/* `part` is "core" or "readout"; both our own word for the kind and the peer's class are understood. */
+/* `part` is "core" or "readout"; both our own word for the kind and the peer's class are
+ * understood. */
 static ins_status check_class(const ins_settings *s, const char *part, const char *class,
                               const char *kind) {
   const ins_value *settings = ins_map_get(s->map, part);
   const ins_value *target = ins_map_get(settings, "_target_");
   const char *pickled = ins_value_text_or(ins_map_get(settings, "__class__"), NULL);
-  const char *name = ins_value_text_or(target, ins_value_text_or(ins_map_get(settings, "kind"), kind));
+  const char *name =
+      ins_value_text_or(target, ins_value_text_or(ins_map_get(settings, "kind"), kind));
   char place[256];
   if (pickled)
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: its %s is a pickled object of class %s, whose settings "
-                    "cannot be read without running it; give model.architecture", s->file, part, pickled);
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: its %s is a pickled object of class %s, whose settings "
+                    "cannot be read without running it; give model.architecture",
+                    s->file, part, pickled);
   if (strcmp(class_of(name), class) == 0 || strcmp(name, kind) == 0) return INS_OK;
   ins_value_place(settings, place, sizeof place);
-  return ins_fail(INS_ERR_UNSUPPORTED, "%s%s: the %s %s is not supported; %s", place, s->file, part, name,
-                  supported);
+  return ins_fail(INS_ERR_UNSUPPORTED, "%s%s: the %s %s is not supported; %s", place, s->file, part,
+                  name, supported);
 }
 
 static ins_status check_convolution(const ins_settings *s) {
@@ -48,18 +53,20 @@ static ins_status check_convolution(const ins_settings *s) {
 ins_status ins_settings_recognise(const char *file, const ins_value *hyper, ins_settings *out) {
   const ins_value *core = ins_map_get(hyper, "core");
   *out = (ins_settings){file, hyper, INS_STYLE_UNIFIED};
-  /* ExampleCoreReadout also stores its modules, pickled, beside the arguments they were made from. */
+  /* ExampleCoreReadout also stores its modules, pickled, beside the arguments they come from. */
   if (ins_map_get(hyper, "temporal_kernel_sizes") && !ins_map_get(core, "_target_")) {
     out->style = INS_STYLE_EXAMPLE;
     return INS_OK;
   }
   if (!core || core->kind != INS_MAP)
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: its hyper_parameters name no core, so it is no "
-                    "UnifiedCoreReadout or ExampleCoreReadout; %s", file, supported);
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: its hyper_parameters name no core, so it is no "
+                    "UnifiedCoreReadout or ExampleCoreReadout; %s",
+                    file, supported);
   return INS_OK;
 }
 
-/* ---- settings that would change the model and are not known ------------------------------------- */
+/* ---- settings that would change the model and are not known ---------------------------------- */
 
 static bool listed(const char *const *words, const char *word) {
   while (*words && strcmp(*words, word) != 0) words++;
@@ -78,25 +85,39 @@ static ins_status check_keys(const ins_settings *s, const char *part, const char
   for (size_t i = 0; i < ins_value_count(map); i++) {
     const char *key = map->kind == INS_MAP ? map->children.keys[i] : "";
     if (listed(known, key) || only_for_training(key)) continue;
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: the setting %s.%s is not known, and the model may depend "
-                    "on it", s->file, part, key);
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: the setting %s.%s is not known, and the model may depend "
+                    "on it",
+                    s->file, part, key);
   }
   return INS_OK;
 }
 
 static ins_status check_known(const ins_settings *s) {
-  static const char *const core[] = {
-      "channels", "temporal_kernel_sizes", "spatial_kernel_sizes", "dropout_rate", "cut_first_n_frames",
-      "maxpool_every_n_layers", "downsample_input_kernel_size", "input_padding", "hidden_padding",
-      "color_squashing_weights", "convolution_type", "n_neurons_dict", "kind", "convolution", NULL};
-  static const char *const readout[] = {
-      "in_shape", "n_neurons_dict", "scale", "bias", "gaussian_mean_scale", "gaussian_var_scale",
-      "positive", "mean_activity_dict", "kind", NULL};
+  static const char *const core[] = {"channels",
+                                     "temporal_kernel_sizes",
+                                     "spatial_kernel_sizes",
+                                     "dropout_rate",
+                                     "cut_first_n_frames",
+                                     "maxpool_every_n_layers",
+                                     "downsample_input_kernel_size",
+                                     "input_padding",
+                                     "hidden_padding",
+                                     "color_squashing_weights",
+                                     "convolution_type",
+                                     "n_neurons_dict",
+                                     "kind",
+                                     "convolution",
+                                     NULL};
+  static const char *const readout[] = {"in_shape", "n_neurons_dict",      "scale",
+                                        "bias",     "gaussian_mean_scale", "gaussian_var_scale",
+                                        "positive", "mean_activity_dict",  "kind",
+                                        NULL};
   ins_status status = check_keys(s, "core", core);
   return status == INS_OK ? check_keys(s, "readout", readout) : status;
 }
 
-/* ---- channels, kernels and sessions, with the shapes of the weights ------------------------------- */
+/* ---- channels, kernels and sessions, with the shapes of the weights -------------------------- */
 
 static ins_status append_ints(ins_value *list, const ins_value *numbers) {
   ins_status status = INS_OK;
@@ -110,14 +131,15 @@ static ins_status channels_from_shapes(const ins_value *state, ins_value *list) 
   ins_status status = INS_OK;
   for (size_t l = 0; status == INS_OK && l < n; l++) {
     const char *leaf = "conv.weight_spatial";
-    if (l == 0) status = ins_list_take(list, ins_value_int((int64_t)ins_state_axis(state, 0, leaf, 1)));
+    if (l == 0)
+      status = ins_list_take(list, ins_value_int((int64_t)ins_state_axis(state, 0, leaf, 1)));
     if (status == INS_OK)
       status = ins_list_take(list, ins_value_int((int64_t)ins_state_axis(state, l, leaf, 0)));
   }
   return status;
 }
 
-/* UnifiedCoreReadout sets core.channels from in_shape and hidden_channels, when it has the latter. */
+/* UnifiedCoreReadout sets core.channels from in_shape and hidden_channels, if it has the latter. */
 static ins_status make_channels(const ins_settings *s, const ins_value *state, ins_value **out) {
   ins_value *list = *out = ins_value_list(), *numbers = NULL;
   bool hidden = ins_setting_is_given(s, "hidden_channels", "hidden_channels");
@@ -140,9 +162,10 @@ static ins_status make_channels(const ins_settings *s, const ins_value *state, i
   return status;
 }
 
-static ins_status make_spatial_kernels(const ins_settings *s, const ins_value *state, ins_value **out) {
-  const ins_setting setting = {"core.spatial_kernel_sizes", "spatial_kernel_sizes", INS_SETTING_INTS,
-                               NULL};
+static ins_status make_spatial_kernels(const ins_settings *s, const ins_value *state,
+                                       ins_value **out) {
+  const ins_setting setting = {"core.spatial_kernel_sizes", "spatial_kernel_sizes",
+                               INS_SETTING_INTS, NULL};
   if (s->style != INS_STYLE_GIVEN || ins_setting_is_given(s, setting.path, NULL))
     return ins_setting_read(s, &setting, out);
   *out = ins_value_list();
@@ -158,115 +181,35 @@ static ins_status check_sessions(const ins_settings *s, const ins_value *session
   const ins_value *stated = ins_map_get(s->map, "n_neurons_dict");
   size_t n = ins_value_count(sessions);
   if (n == 0)
-    return ins_fail(INS_ERR_MISSING, "%s: parameter 'readout.SESSION.mask_mean' is missing: it has no "
-                    "readout; %s", s->file, supported);
+    return ins_fail(INS_ERR_MISSING,
+                    "%s: parameter 'readout.SESSION.mask_mean' is missing: it has no "
+                    "readout; %s",
+                    s->file, supported);
   for (size_t i = 0; stated && stated->kind == INS_MAP && i < stated->children.n; i++) {
     const char *name = stated->children.keys[i];
     int64_t neurons = ins_value_int_or(stated->children.items[i], -1);
     size_t k = 0;
     while (k < n && strcmp(ins_map_get(sessions->children.items[k], "name")->text, name) != 0) k++;
     if (k == n)
-      return ins_fail(INS_ERR_MISSING, "%s: parameter 'readout.%s.mask_mean' is missing, but "
-                      "n_neurons_dict names this session", s->file, name);
+      return ins_fail(INS_ERR_MISSING,
+                      "%s: parameter 'readout.%s.mask_mean' is missing, but "
+                      "n_neurons_dict names this session",
+                      s->file, name);
     int64_t in_weights = ins_map_get(sessions->children.items[k], "n_neurons")->integer;
     if (neurons != in_weights)
-      return ins_fail(INS_ERR_SHAPE, "%s: session '%s' has %lld neurons in n_neurons_dict but %lld in "
-                      "its weights", s->file, name, (long long)neurons, (long long)in_weights);
+      return ins_fail(INS_ERR_SHAPE,
+                      "%s: session '%s' has %lld neurons in n_neurons_dict but %lld in "
+                      "its weights",
+                      s->file, name, (long long)neurons, (long long)in_weights);
   }
   if (stated && stated->kind == INS_MAP && stated->children.n != n)
-    return ins_fail(INS_ERR_SHAPE, "%s: it has weights of %zu sessions, but n_neurons_dict names %zu",
-                    s->file, n, stated->children.n);
+    return ins_fail(INS_ERR_SHAPE,
+                    "%s: it has weights of %zu sessions, but n_neurons_dict names %zu", s->file, n,
+                    stated->children.n);
   return INS_OK;
 }
 
-/* ---- sizes of the feature maps ------------------------------------------------------------------ */
-
-/* What one layer's padding adds to axis d (0 time, 1 height, 2 width), its kernel of k; -1: "same". */
-static int64_t padding_of(const ins_value *padding, int d) {
-  if (padding->kind == INS_LIST) return 2 * ins_value_int_or(padding->children.items[d], 0);
-  if (padding->kind == INS_INT) return 2 * padding->integer;
-  return padding->kind == INS_TEXT || ins_value_bool_or(padding, false) ? -1 : 0;
-}
-
-static int64_t int_at(const ins_value *a, const char *path, size_t i) {
-  const ins_value *list = ins_value_at(a, path);
-  return i < ins_value_count(list) ? ins_value_int_or(list->children.items[i], 0) : 0;
-}
-
-/* The length of axis d after the core for an input of `length`; not positive when nothing is left. */
-static int64_t after_core(const ins_value *a, int d, int64_t length) {
-  const ins_value *pool = ins_value_at(a, "core.downsample_input_kernel_size");
-  size_t n = ins_value_count(ins_value_at(a, "core.channels")) - 1;
-  int64_t every = ins_value_int_or(ins_value_at(a, "core.maxpool_every_n_layers"), 0);
-  if (pool->kind == INS_LIST) length /= int_at(a, "core.downsample_input_kernel_size", (size_t)d);
-  for (size_t l = 0; l < n && length > 0; l++) {
-    const ins_value *padding = ins_value_at(a, l == 0 ? "core.input_padding" : "core.hidden_padding");
-    int64_t added = padding_of(padding, d);
-    int64_t kernel = int_at(a, d == 0 ? "core.temporal_kernel_sizes" : "core.spatial_kernel_sizes", l);
-    if (added >= 0) length += added - (kernel - 1);
-    if (d > 0 && every > 0 && l % (size_t)every == 0) length /= 2;
-  }
-  return length;
-}
-
-/* The least input whose feature map has `length`. Found by trying: pooling cannot be inverted. */
-static int64_t before_core(const ins_value *a, int d, int64_t length) {
-  enum { MOST = 1 << 14 };
-  for (int64_t in = 1; in <= MOST; in++)
-    if (after_core(a, d, in) == length) return in;
-  return 0;
-}
-
-static bool is_pooled(const ins_value *a) {
-  return ins_value_at(a, "core.downsample_input_kernel_size")->kind == INS_LIST ||
-         ins_value_at(a, "core.maxpool_every_n_layers")->kind == INS_INT;
-}
-
-/* [C,T,H,W] of a bare state dict whose grid tells the size of the feature map. The number of frames is
- * only nominal: the least that leaves one frame. */
-static ins_status derive_in_shape(const ins_settings *s, const ins_value *state, const ins_value *a,
-                                  ins_value **out) {
-  size_t height, width, squash = ins_value_count(ins_value_at(a, "core.color_squashing_weights"));
-  int64_t size[4] = {0};
-  if (is_pooled(a) || !ins_state_map_size(state, &height, &width))
-    return ins_fail(INS_ERR_MISSING, "%s: a state dict without its architecture: give "
-                    "model.architecture.in_shape as [channels, frames, height, width]", s->file);
-  size[0] = squash ? (int64_t)squash : int_at(a, "core.channels", 0);
-  size[1] = before_core(a, 0, 1 + ins_value_int_or(ins_value_at(a, "core.cut_first_n_frames"), 0));
-  size[2] = before_core(a, 1, (int64_t)height);
-  size[3] = before_core(a, 2, (int64_t)width);
-  *out = ins_value_list();
-  ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
-  for (int d = 0; status == INS_OK && d < 4; d++)
-    status = ins_list_take(*out, ins_value_int(size[d]));
-  return status;
-}
-
-static ins_status check_in_shape(const ins_settings *s, const ins_value *state, const ins_value *a) {
-  size_t height, width, squash = ins_value_count(ins_value_at(a, "core.color_squashing_weights"));
-  int64_t channels = int_at(a, "in_shape", 0), first = int_at(a, "core.channels", 0);
-  int64_t rows = after_core(a, 1, int_at(a, "in_shape", 2));
-  int64_t columns = after_core(a, 2, int_at(a, "in_shape", 3));
-  if (ins_value_count(ins_map_get(a, "in_shape")) != 4)
-    return ins_fail(INS_ERR_SHAPE, "%s: in_shape must be [channels, frames, height, width]", s->file);
-  for (size_t d = 0; d < 4; d++)
-    if (int_at(a, "in_shape", d) < 1 || int_at(a, "in_shape", d) > 1 << 20)
-      return ins_fail(INS_ERR_SHAPE, "%s: in_shape has a length outside 1 to 2^20", s->file);
-  if (channels != first && !(squash && first == 1 && (channels == 1 || channels == (int64_t)squash)))
-    return ins_fail(INS_ERR_SHAPE, "%s: in_shape has %lld channels, but the core takes %lld", s->file,
-                    (long long)channels, (long long)first);
-  if (rows < 1 || columns < 1)
-    return ins_fail(INS_ERR_SHAPE, "%s: stimuli of %lld x %lld pixels are too small for its kernels",
-                    s->file, (long long)int_at(a, "in_shape", 2), (long long)int_at(a, "in_shape", 3));
-  if (ins_state_map_size(state, &height, &width) &&
-      ((int64_t)height != rows || (int64_t)width != columns))
-    return ins_fail(INS_ERR_SHAPE, "%s: its readouts were made for feature maps of %zu x %zu, but its "
-                    "architecture gives %lld x %lld", s->file, height, width, (long long)rows,
-                    (long long)columns);
-  return INS_OK;
-}
-
-/* ---- putting it together ------------------------------------------------------------------------ */
+/* ---- putting it together --------------------------------------------------------------------- */
 
 static const ins_setting core_settings[] = {
     {"core.temporal_kernel_sizes", "temporal_kernel_sizes", INS_SETTING_INTS, NULL},
@@ -292,10 +235,10 @@ static const ins_setting readout_settings[] = {
     {"readout.bias", "readout_bias", INS_SETTING_BOOL | INS_SETTING_HARMLESS, "true"},
 };
 
-/* Only the example class, and the core of either, has defaults for what a file leaves out; what a user
- * leaves out is only taken for granted where it cannot matter or the weights would tell. */
-static ins_status read_part(const ins_settings *s, const ins_value *state, const ins_setting *settings,
-                            size_t n, bool defaults, ins_value *a) {
+/* Only the example class, and the core of either, has defaults for what a file leaves out; what a
+ * user leaves out is only taken for granted where it cannot matter or the weights would tell. */
+static ins_status read_part(const ins_settings *s, const ins_value *state,
+                            const ins_setting *settings, size_t n, bool defaults, ins_value *a) {
   ins_status status = INS_OK;
   for (size_t i = 0; status == INS_OK && i < n; i++) {
     ins_setting setting = settings[i];
@@ -342,7 +285,8 @@ static ins_status make_core(const ins_settings *s, const ins_value *state, ins_v
   }
   status = ins_value_set(a, "core.channels", channels);
   if (status == INS_OK)
-    status = read_part(s, state, core_settings, sizeof core_settings / sizeof core_settings[0], true, a);
+    status =
+        read_part(s, state, core_settings, sizeof core_settings / sizeof core_settings[0], true, a);
   return status == INS_OK ? squash_from_weights(state, a) : status;
 }
 
@@ -357,13 +301,13 @@ static ins_status make_in_shape(const ins_settings *s, const ins_value *state, i
   const ins_setting setting = {"in_shape", "in_shape", INS_SETTING_INTS, NULL};
   ins_value *shape = NULL;
   ins_status status = s->style == INS_STYLE_GIVEN && !ins_setting_is_given(s, "in_shape", NULL)
-                          ? derive_in_shape(s, state, a, &shape)
+                          ? ins_in_shape_derive(s, state, a, &shape)
                           : ins_setting_read(s, &setting, &shape);
   if (status == INS_OK)
     status = ins_value_set(a, "in_shape", shape);
   else
     ins_value_destroy(&shape);
-  return status == INS_OK ? check_in_shape(s, state, a) : status;
+  return status == INS_OK ? ins_in_shape_check(s, state, a) : status;
 }
 
 static ins_status make_sessions(const ins_settings *s, const ins_value *state, ins_value *a) {
@@ -380,24 +324,32 @@ static ins_status check_core(const ins_settings *s, const ins_value *a) {
   enum { MOST_LAYERS = 1000 };
   size_t n = ins_value_count(ins_value_at(a, "core.channels"));
   if (n < 2 || n > MOST_LAYERS)
-    return ins_fail(INS_ERR_SHAPE, "%s: its core has no layers, or more than %d", s->file, MOST_LAYERS);
+    return ins_fail(INS_ERR_SHAPE, "%s: its core has no layers, or more than %d", s->file,
+                    MOST_LAYERS);
   if (ins_value_count(ins_value_at(a, "core.temporal_kernel_sizes")) != n - 1 ||
       ins_value_count(ins_value_at(a, "core.spatial_kernel_sizes")) != n - 1)
-    return ins_fail(INS_ERR_SHAPE, "%s: its core has %zu layers, but not as many temporal and spatial "
-                    "kernel sizes", s->file, n - 1);
+    return ins_fail(INS_ERR_SHAPE,
+                    "%s: its core has %zu layers, but not as many temporal and spatial "
+                    "kernel sizes",
+                    s->file, n - 1);
   for (size_t l = 0; l + 1 < n; l++)
-    if (int_at(a, "core.channels", l) < 1 || int_at(a, "core.channels", l + 1) < 1 ||
-        int_at(a, "core.temporal_kernel_sizes", l) < 3 || int_at(a, "core.spatial_kernel_sizes", l) < 1)
-      return ins_fail(INS_ERR_SHAPE, "%s: layer %zu of its core has no channels, or a temporal kernel "
-                      "below 3 or a spatial kernel below 1", s->file, l);
+    if (ins_architecture_int(a, "core.channels", l) < 1 ||
+        ins_architecture_int(a, "core.channels", l + 1) < 1 ||
+        ins_architecture_int(a, "core.temporal_kernel_sizes", l) < 3 ||
+        ins_architecture_int(a, "core.spatial_kernel_sizes", l) < 1)
+      return ins_fail(INS_ERR_SHAPE,
+                      "%s: layer %zu of its core has no channels, or a temporal kernel "
+                      "below 3 or a spatial kernel below 1",
+                      s->file, l);
   const ins_value *pool = ins_value_at(a, "core.downsample_input_kernel_size");
   const ins_value *every = ins_value_at(a, "core.maxpool_every_n_layers");
   if (every->kind == INS_INT && every->integer == 0)
     return ins_fail(INS_ERR_SHAPE, "%s: maxpool_every_n_layers must be above 0, or null", s->file);
   for (size_t d = 0; d < ins_value_count(pool); d++)
-    if (pool->children.n != 3 || int_at(a, "core.downsample_input_kernel_size", d) < 1)
-      return ins_fail(INS_ERR_SHAPE, "%s: downsample_input_kernel_size must be three numbers above 0",
-                      s->file);
+    if (pool->children.n != 3 ||
+        ins_architecture_int(a, "core.downsample_input_kernel_size", d) < 1)
+      return ins_fail(INS_ERR_SHAPE,
+                      "%s: downsample_input_kernel_size must be three numbers above 0", s->file);
   return INS_OK;
 }
 
@@ -408,7 +360,8 @@ ins_status ins_architecture_build(const ins_settings *s, const ins_value *state,
   ins_status status = INS_OK;
   if (s->style != INS_STYLE_EXAMPLE) {
     status = check_class(s, "core", "SimpleCoreWrapper", "simple");
-    if (status == INS_OK) status = check_class(s, "readout", "MultiGaussianMaskReadout", "gaussian_mask");
+    if (status == INS_OK)
+      status = check_class(s, "readout", "MultiGaussianMaskReadout", "gaussian_mask");
   }
   if (status == INS_OK) status = check_convolution(s);
   if (status == INS_OK && s->style != INS_STYLE_EXAMPLE) status = check_known(s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** From what a checkpoint (or a user) says of a model to the architecture of an ins_model_source. */
+/** From what a checkpoint (or a user) says of a model to the architecture of an ins_model_source.
+ */
 #ifndef CHECKPOINT_ARCHITECTURE_H
 #define CHECKPOINT_ARCHITECTURE_H
 
@@ -22,9 +23,9 @@ typedef struct ins_settings {
 ins_status ins_settings_recognise(const char *file, const ins_value *hyper_parameters,
                                   ins_settings *out) INS_CHECKED;
 
-/** Builds the architecture that model.h describes: openretina's defaults for absent settings, channels,
- * kernel sizes and sessions checked with (style GIVEN: also taken from) the shapes in `state`, which still
- * holds all entries of the file.
+/** Builds the architecture that model.h describes: openretina's defaults for absent settings,
+ * channels, kernel sizes and sessions checked with (style GIVEN: also taken from) the shapes in
+ * `state`, which still holds all entries of the file.
  * @return INS_OK; INS_ERR_MISSING naming the setting to give; INS_ERR_UNSUPPORTED naming module or
  *         setting; INS_ERR_SHAPE; INS_ERR_FORMAT (a setting of the wrong kind); INS_ERR_MEMORY */
 ins_status ins_architecture_build(const ins_settings *settings, const ins_value *state,

@@ -10,8 +10,8 @@
 #include "archive_directory.h"
 #include "insilico/memory.h"
 
-/* A checkpoint holds stored (not deflated) floats, so a file and what it unfolds into are of a size. The
- * factor leaves room for deflated files and tensors that are views of one another. */
+/* A checkpoint holds stored (not deflated) floats, so a file and what it unfolds into are of a
+ * size. The factor leaves room for deflated files and tensors that are views of one another. */
 enum { EXPANSION = 16, READ_CHUNK = 1 << 18 };
 static const size_t spare_bytes = (size_t)64 << 20;
 
@@ -32,8 +32,10 @@ static ins_status open_failed(const char *path, int code) {
     return ins_fail(INS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
   if (code == ZIP_ER_MEMORY) return ins_fail(INS_ERR_MEMORY, "%s: out of memory", path);
   zip_error_init_with_code(&error, code);
-  ins_status status = ins_fail(INS_ERR_FORMAT, "%s: damaged or cut short: its ZIP directory cannot be "
-                               "read (%s); fetch or copy it again", path, zip_error_strerror(&error));
+  ins_status status = ins_fail(INS_ERR_FORMAT,
+                               "%s: damaged or cut short: its ZIP directory cannot be "
+                               "read (%s); fetch or copy it again",
+                               path, zip_error_strerror(&error));
   zip_error_fini(&error);
   return status;
 }
@@ -49,7 +51,8 @@ ins_status ins_archive_open(const char *path, ins_archive **out) {
   if (status == INS_OK) status = ins_alloc(1, sizeof *archive, &archive);
   if (status != INS_OK) return status;
   size_t size = (size_t)about.st_size;
-  archive->budget = spare_bytes + (size < SIZE_MAX / 2 / EXPANSION ? size * EXPANSION : SIZE_MAX / 2);
+  archive->budget =
+      spare_bytes + (size < SIZE_MAX / 2 / EXPANSION ? size * EXPANSION : SIZE_MAX / 2);
   archive->name = strdup(base_name(path));
   archive->zip = zip_open(path, ZIP_RDONLY, &code);
   if (!archive->name)
@@ -68,7 +71,9 @@ void ins_archive_close(ins_archive **archive) {
   ins_free(archive);
 }
 
-const char *ins_archive_name(const ins_archive *archive) { return archive->name; }
+const char *ins_archive_name(const ins_archive *archive) {
+  return archive->name;
+}
 
 const char *ins_archive_find(const ins_archive *archive, const char *suffix) {
   zip_int64_t n = zip_get_num_entries(archive->zip, 0);
@@ -88,8 +93,10 @@ bool ins_archive_has(const ins_archive *archive, const char *member) {
 
 ins_status ins_archive_spend(ins_archive *archive, size_t bytes) {
   if (bytes > archive->budget)
-    return ins_fail(INS_ERR_FORMAT, "%s: it unfolds into far more data than its size allows for; it is "
-                    "damaged or made to exhaust memory", archive->name);
+    return ins_fail(INS_ERR_FORMAT,
+                    "%s: it unfolds into far more data than its size allows for; it is "
+                    "damaged or made to exhaust memory",
+                    archive->name);
   archive->budget -= bytes;
   return INS_OK;
 }
@@ -104,8 +111,8 @@ static ins_status read_failed(ins_archive *archive, const char *member, zip_file
   return member_failed(archive, member, why);
 }
 
-/* Reads to the end of the member's real data. The room grows with what has arrived: the size that the
- * directory claims is compared afterwards and never allocated on trust. */
+/* Reads to the end of the member's real data. The room grows with what has arrived: the size that
+ * the directory claims is compared afterwards and never allocated on trust. */
 static ins_status read_all(ins_archive *archive, const zip_stat_t *about, zip_file_t *file,
                            size_t limit, unsigned char **out, size_t *n) {
   size_t capacity = 0, have = 0;
@@ -121,7 +128,8 @@ static ins_status read_all(ins_archive *archive, const zip_stat_t *about, zip_fi
     if (got == 0) break;
     if (got < 0) {
       /* Writers may leave the checksum out (torch: compute_crc32=False): the field is zero then. */
-      bool no_checksum = zip_error_code_zip(zip_file_get_error(file)) == ZIP_ER_CRC && about->crc == 0;
+      bool no_checksum =
+          zip_error_code_zip(zip_file_get_error(file)) == ZIP_ER_CRC && about->crc == 0;
       if (no_checksum && have == about->size) break;
       return read_failed(archive, about->name, file);
     }
@@ -130,7 +138,8 @@ static ins_status read_all(ins_archive *archive, const zip_stat_t *about, zip_fi
     have += (size_t)got;
   }
   if (have != about->size)
-    return member_failed(archive, about->name, "it ends before the size its directory entry claims");
+    return member_failed(archive, about->name,
+                         "it ends before the size its directory entry claims");
   *n = have;
   return INS_OK;
 }
@@ -142,7 +151,8 @@ static ins_status check_member(const ins_archive *archive, const zip_stat_t *abo
   if (about->encryption_method != ZIP_EM_NONE)
     return member_failed(archive, about->name, "it is encrypted");
   if (about->comp_method != ZIP_CM_STORE && about->comp_method != ZIP_CM_DEFLATE)
-    return member_failed(archive, about->name, "its compression is neither 'stored' nor 'deflated'");
+    return member_failed(archive, about->name,
+                         "its compression is neither 'stored' nor 'deflated'");
   if (about->size > limit)
     return member_failed(archive, about->name, "it is larger than anything expected there");
   return INS_OK;
@@ -159,8 +169,7 @@ ins_status ins_archive_read(ins_archive *archive, const char *member, size_t lim
   ins_status status = check_member(archive, &about, limit);
   if (status != INS_OK) return status;
   zip_file_t *file = zip_fopen_index(archive->zip, about.index, 0);
-  if (!file)
-    return member_failed(archive, member, zip_error_strerror(zip_get_error(archive->zip)));
+  if (!file) return member_failed(archive, member, zip_error_strerror(zip_get_error(archive->zip)));
   status = read_all(archive, &about, file, limit, out, n);
   zip_fclose(file);
   if (status != INS_OK) ins_free(out);

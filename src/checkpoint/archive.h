@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /** The ZIP file around a checkpoint, read with limits.
  *
- * Nothing in the file is believed: members are read as far as their data really go, everything that is
- * unpacked counts against a budget set by the size of the file, and members that lie over one another,
- * reach beyond the file or are encrypted are refused. Local.
+ * Nothing in the file is believed: members are read as far as their data really go, everything that
+ * is unpacked counts against a budget set by the size of the file, and members that lie over one
+ * another, reach beyond the file or are encrypted are refused. Local.
  */
 #ifndef CHECKPOINT_ARCHIVE_H
 #define CHECKPOINT_ARCHIVE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Field positions as in PKWARE's APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3. */
+/* Field positions: PKWARE's APPNOTE.TXT, sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16 and 4.5.3. */
 #include "archive_directory.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@ enum {
 typedef struct directory {
   FILE *file;
   const char *path;
-  uint64_t size;                       /* of the file */
+  uint64_t size;                      /* of the file */
   uint64_t offset, length, n_members; /* of the central directory */
 } directory;
 
@@ -37,18 +37,21 @@ static uint64_t little(const unsigned char *p, int bytes) {
 }
 
 static ins_status broken(const directory *d, const char *what, uint64_t at) {
-  return ins_fail(INS_ERR_FORMAT, "%s: damaged or cut short: %s (byte %llu); fetch or copy it again",
-                  d->path, what, (unsigned long long)at);
+  return ins_fail(INS_ERR_FORMAT,
+                  "%s: damaged or cut short: %s (byte %llu); fetch or copy it again", d->path, what,
+                  (unsigned long long)at);
 }
 
 static ins_status read_at(const directory *d, uint64_t at, void *out, size_t n) {
-  if (at > d->size || n > d->size - at) return broken(d, "its ZIP directory lies beyond its end", at);
+  if (at > d->size || n > d->size - at)
+    return broken(d, "its ZIP directory lies beyond its end", at);
   if (fseeko(d->file, (off_t)at, SEEK_SET) != 0 || fread(out, 1, n, d->file) != n)
     return ins_fail(INS_ERR_IO, "%s: reading failed: %s", d->path, strerror(errno));
   return INS_OK;
 }
 
-/* Large files keep the true numbers in a second record that a locator before the first one points at. */
+/* Large files keep the true numbers in a second record that a locator before the first one points
+ * at. */
 static ins_status read_end64(directory *d, uint64_t end_at) {
   unsigned char locator[LOCATOR_SIZE], end[END64_SIZE];
   if (end_at < LOCATOR_SIZE) return INS_OK;
@@ -140,7 +143,8 @@ static ins_status check_entries(const directory *d, const unsigned char *bytes, 
     if (whole > d->length - at)
       return broken(d, "an entry of its ZIP directory is too long", d->offset + at);
     if (little(entry + 8, 2) & 1)
-      return ins_fail(INS_ERR_FORMAT, "%s: its members are encrypted, which no checkpoint is", d->path);
+      return ins_fail(INS_ERR_FORMAT, "%s: its members are encrypted, which no checkpoint is",
+                      d->path);
     ins_status status = span_of(d, entry, name, extra, &spans[i]);
     if (status != INS_OK) return status;
     at += whole;

@@ -30,9 +30,10 @@ static ins_status find_parts(reading *r) {
   ins_node root = ins_torch_root(r->torch);
   char name[256];
   if (!dict_of(p, root))
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: it holds a pickled object of class %s, which cannot be read "
-                    "without running it; save its state_dict() instead", r->file,
-                    ins_pk_name(p, root, name, sizeof name));
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: it holds a pickled object of class %s, which cannot be read "
+                    "without running it; save its state_dict() instead",
+                    r->file, ins_pk_name(p, root, name, sizeof name));
   r->state = ins_pk_get(p, root, "state_dict");
   r->hyper = ins_pk_get(p, root, "hyper_parameters");
   if (!r->state) r->state = root;
@@ -45,9 +46,11 @@ static ins_status check_family(const reading *r) {
   const char *foreign = ins_state_foreign(r->state_values);
   if (r->state_values->children.n && !foreign) return INS_OK;
   if (!foreign) return ins_fail(INS_ERR_MISSING, "%s: its state dict is empty", r->file);
-  return ins_fail(INS_ERR_UNSUPPORTED, "%s: its parameter '%s' is not one of the core-readout models "
+  return ins_fail(INS_ERR_UNSUPPORTED,
+                  "%s: its parameter '%s' is not one of the core-readout models "
                   "that are supported, which are openretina's SimpleCoreWrapper with "
-                  "custom_separable convolutions and MultiGaussianMaskReadout", r->file, foreign);
+                  "custom_separable convolutions and MultiGaussianMaskReadout",
+                  r->file, foreign);
 }
 
 static ins_status choose_settings(reading *r, const ins_value *architecture) {
@@ -59,14 +62,17 @@ static ins_status choose_settings(reading *r, const ins_value *architecture) {
   }
   if (r->hyper_values && r->hyper_values->kind == INS_MAP)
     return ins_settings_recognise(r->file, r->hyper_values, &r->settings);
-  return ins_fail(INS_ERR_MISSING, "%s: a state dict without its architecture: give model.architecture "
-                  "with core.temporal_kernel_sizes, core.input_padding, core.hidden_padding, "
-                  "core.cut_first_n_frames, readout.gaussian_mean_scale, readout.gaussian_var_scale and "
-                  "readout.positive (channels, spatial kernels, neurons and sessions are read from the "
-                  "weights)", r->file);
+  return ins_fail(
+      INS_ERR_MISSING,
+      "%s: a state dict without its architecture: give model.architecture "
+      "with core.temporal_kernel_sizes, core.input_padding, core.hidden_padding, "
+      "core.cut_first_n_frames, readout.gaussian_mean_scale, readout.gaussian_var_scale and "
+      "readout.positive (channels, spatial kernels, neurons and sessions are read from the "
+      "weights)",
+      r->file);
 }
 
-/* ---- provenance --------------------------------------------------------------------------------- */
+/* ---- provenance ------------------------------------------------------------------------------ */
 
 static ins_status copy_entry(const reading *r, const char *from, const char *to, ins_value *map) {
   ins_node node = ins_pk_get(&r->torch->pickle, ins_torch_root(r->torch), from);
@@ -96,7 +102,8 @@ static ins_status add_file_version(const reading *r, ins_value *map) {
 }
 
 static const char *class_of(const reading *r) {
-  if (r->settings.style == INS_STYLE_EXAMPLE) return "openretina.models.core_readout.ExampleCoreReadout";
+  if (r->settings.style == INS_STYLE_EXAMPLE)
+    return "openretina.models.core_readout.ExampleCoreReadout";
   return "openretina.models.core_readout.UnifiedCoreReadout";
 }
 
@@ -112,7 +119,8 @@ static ins_status make_provenance(reading *r, const char *path, ins_value **out)
   if (status == INS_OK && !bare) status = ins_map_take(map, "class", ins_value_text(class_of(r)));
   if (status == INS_OK && r->settings.style == INS_STYLE_GIVEN)
     status = ins_map_take(map, "architecture", ins_value_text("given by the user"));
-  if (status == INS_OK) status = copy_entry(r, "pytorch-lightning_version", "lightning_version", map);
+  if (status == INS_OK)
+    status = copy_entry(r, "pytorch-lightning_version", "lightning_version", map);
   if (status == INS_OK) status = add_file_version(r, map);
   if (status == INS_OK) status = copy_entry(r, "epoch", "epoch", map);
   if (status == INS_OK) status = copy_entry(r, "global_step", "global_step", map);
@@ -123,7 +131,7 @@ static ins_status make_provenance(reading *r, const char *path, ins_value **out)
   return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* data_info as the file has it; an empty map when it has none. */
 static ins_status take_data_info(reading *r, ins_value **out) {
@@ -156,7 +164,8 @@ static ins_status make_source(reading *r, const char *path, ins_model_source *so
   return INS_OK;
 }
 
-ins_status ins_lightning_read(const char *path, const ins_value *architecture, ins_model_source **out) {
+ins_status ins_lightning_read(const char *path, const ins_value *architecture,
+                              ins_model_source **out) {
   reading r = {0};
   ins_model_source *source = NULL;
   *out = NULL;

@@ -5,8 +5,8 @@
 
 #include "insilico/model.h"
 
-/** Reads a ZIP file of torch.save. `architecture` (or NULL) is what a user gives for a state dict that does
- * not hold its own. Errors as of ins_model_open. */
+/** Reads a ZIP file of torch.save. `architecture` (or NULL) is what a user gives for a state dict
+ * that does not hold its own. Errors as of ins_model_open. */
 ins_status ins_lightning_read(const char *path, const ins_value *architecture,
                               ins_model_source **out) INS_CHECKED;
 

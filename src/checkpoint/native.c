@@ -15,10 +15,10 @@
 #include "insilico/memory.h"
 #include "native_tree.h"
 
-/* ---- the block before the HDF5 data -------------------------------------------------------------- */
+/* ---- the block before the HDF5 data ---------------------------------------------------------- */
 
-/* XXH3 of all bytes after the block. It is compared before HDF5 sees the file: the library trusts what it
- * parses, and a damaged file should give a sentence, not a crash. */
+/* XXH3 of all bytes after the block. It is compared before HDF5 sees the file: the library trusts
+ * what it parses, and a damaged file should give a sentence, not a crash. */
 static ins_status digest_of(const char *path, FILE *file, uint64_t *out) {
   unsigned char bytes[1 << 16];
   ins_xxh hash;
@@ -41,8 +41,10 @@ static void write_block(char block[INS_NATIVE_BLOCK], uint64_t digest) {
   memset(block, 0, INS_NATIVE_BLOCK);
   snprintf(block, INS_NATIVE_BLOCK,
            INS_NATIVE_MAGIC "xxh3 %016" PRIx64 "\n"
-           "An HDF5 file follows at byte 512; h5dump and h5py open this file as it is. The number above is\n"
-           "the XXH3 hash (64 bits) of all bytes from 512 on.\n", digest);
+                            "An HDF5 file follows at byte 512; h5dump and h5py open this file as "
+                            "it is. The number above is\n"
+                            "the XXH3 hash (64 bits) of all bytes from 512 on.\n",
+           digest);
 }
 
 static ins_status seal(const char *path) {
@@ -52,9 +54,9 @@ static ins_status seal(const char *path) {
   if (!file) return ins_fail(INS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
   ins_status status = digest_of(path, file, &digest);
   write_block(block, digest);
-  if (status == INS_OK && (fseeko(file, 0, SEEK_SET) != 0 ||
-                           fwrite(block, 1, sizeof block, file) != sizeof block ||
-                           fflush(file) != 0 || fsync(fileno(file)) != 0))
+  if (status == INS_OK &&
+      (fseeko(file, 0, SEEK_SET) != 0 || fwrite(block, 1, sizeof block, file) != sizeof block ||
+       fflush(file) != 0 || fsync(fileno(file)) != 0))
     status = ins_fail(INS_ERR_IO, "%s: writing failed: %s", path, strerror(errno));
   if (fclose(file) != 0 && status == INS_OK)
     status = ins_fail(INS_ERR_IO, "%s: writing failed: %s", path, strerror(errno));
@@ -71,22 +73,24 @@ static ins_status check_seal(const char *path, size_t *size) {
   ins_status status = INS_OK;
   if (fstat(fileno(file), &about) != 0 || fread(block, 1, sizeof block, file) != sizeof block ||
       memcmp(block, INS_NATIVE_MAGIC, magic) != 0)
-    status = ins_fail(INS_ERR_FORMAT, "%s: no model file of insilico, or its first 512 bytes are damaged",
-                      path);
+    status = ins_fail(INS_ERR_FORMAT,
+                      "%s: no model file of insilico, or its first 512 bytes are damaged", path);
   if (status == INS_OK) status = digest_of(path, file, &digest);
   if (status == INS_OK) {
     block[sizeof block - 1] = '\0';
     bool readable = sscanf(block + magic, "xxh3 %16" SCNx64, &stated) == 1;
     if (!readable || stated != digest)
-      status = ins_fail(INS_ERR_FORMAT, "%s: damaged, cut short, or changed since it was written (its bytes "
-                        "do not match their hash); convert the checkpoint again", path);
+      status = ins_fail(INS_ERR_FORMAT,
+                        "%s: damaged, cut short, or changed since it was written (its bytes "
+                        "do not match their hash); convert the checkpoint again",
+                        path);
     *size = (size_t)about.st_size;
   }
   fclose(file);
   return status;
 }
 
-/* ---- HDF5 --------------------------------------------------------------------------------------- */
+/* ---- HDF5 ------------------------------------------------------------------------------------ */
 
 /* HDF5 prints its error stack by itself unless told not to; what is told is restored afterwards. */
 typedef struct quiet {
@@ -101,7 +105,9 @@ static quiet be_quiet(void) {
   return before;
 }
 
-static void be_as_before(quiet before) { H5Eset_auto2(H5E_DEFAULT, before.function, before.data); }
+static void be_as_before(quiet before) {
+  H5Eset_auto2(H5E_DEFAULT, before.function, before.data);
+}
 
 static hid_t create_file(const char *path) {
   hid_t creation = H5Pcreate(H5P_FILE_CREATE), access = H5Pcreate(H5P_FILE_ACCESS);
@@ -117,12 +123,12 @@ static hid_t create_file(const char *path) {
 
 /* The trees of a source under their names in the file. */
 enum { N_TREES = 5 };
-static const char *const tree_names[N_TREES] = {"architecture", "parameters", "data_info", "provenance",
-                                                "truth"};
+static const char *const tree_names[N_TREES] = {"architecture", "parameters", "data_info",
+                                                "provenance", "truth"};
 
 static ins_value **tree_of(ins_model_source *source, int i) {
-  ins_value **const trees[N_TREES] = {&source->architecture, &source->parameters, &source->data_info,
-                                      &source->provenance, &source->truth};
+  ins_value **const trees[N_TREES] = {&source->architecture, &source->parameters,
+                                      &source->data_info, &source->provenance, &source->truth};
   return trees[i];
 }
 
@@ -133,8 +139,9 @@ static ins_status write_trees(const char *path, const ins_model_source *source) 
   if (file < 0) return ins_fail(INS_ERR_IO, "%s: cannot be created: %s", path, strerror(errno));
   ins_status status = INS_OK;
   for (int i = 0; status == INS_OK && i < N_TREES; i++)
-    if (trees[i]) status = ins_within(ins_tree_write(file, tree_names[i], trees[i]), "%s: %s", path,
-                                      tree_names[i]);
+    if (trees[i])
+      status =
+          ins_within(ins_tree_write(file, tree_names[i], trees[i]), "%s: %s", path, tree_names[i]);
   if (H5Fclose(file) < 0 && status == INS_OK)
     status = ins_fail(INS_ERR_IO, "%s: writing failed; is the disk full?", path);
   return status;
@@ -178,8 +185,8 @@ static ins_status read_trees(const char *path, size_t size, ins_model_source *so
   for (int i = 0; status == INS_OK && i < N_TREES; i++) {
     bool optional = i >= 2;
     if (optional && H5Lexists(file, tree_names[i], H5P_DEFAULT) <= 0) continue;
-    status = ins_within(ins_tree_read(file, tree_names[i], size, tree_of(source, i)), "%s: %s", path,
-                        tree_names[i]);
+    status = ins_within(ins_tree_read(file, tree_names[i], size, tree_of(source, i)), "%s: %s",
+                        path, tree_names[i]);
   }
   H5Fclose(file);
   return status;

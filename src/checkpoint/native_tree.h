@@ -11,10 +11,11 @@
  * @return INS_OK; INS_ERR_IO; INS_ERR_UNSUPPORTED (nested too deep); INS_ERR_MEMORY */
 ins_status ins_tree_write(hid_t parent, const char *name, const ins_value *value) INS_CHECKED;
 
-/** Reads what ins_tree_write wrote. `file_size` bounds every array; links out of the file, external and
- * virtual storage are refused.
+/** Reads what ins_tree_write wrote. `file_size` bounds every array; links out of the file, external
+ * and virtual storage are refused.
  * @return INS_OK; INS_ERR_FORMAT naming the object; INS_ERR_MEMORY */
-ins_status ins_tree_read(hid_t parent, const char *name, size_t file_size, ins_value **out) INS_CHECKED;
+ins_status ins_tree_read(hid_t parent, const char *name, size_t file_size,
+                         ins_value **out) INS_CHECKED;
 
 /** Our element types as HDF5 types, to be closed with H5Tclose. */
 hid_t ins_tree_type(ins_dtype dtype);

@@ -42,14 +42,15 @@ static bool find_dtype(hid_t type, const char *mark, ins_dtype *out) {
   return false;
 }
 
-/* ---- datasets ----------------------------------------------------------------------------------- */
+/* ---- datasets -------------------------------------------------------------------------------- */
 
-/* The data must lie in this file: other layouts can name other files, which a model has no reason to. */
+/* The data must lie in this file: other layouts can name other files, which a model has no reason
+ * to. */
 static bool is_self_contained(hid_t set) {
   hid_t list = H5Dget_create_plist(set);
   H5D_layout_t layout = list < 0 ? H5D_LAYOUT_ERROR : H5Pget_layout(list);
-  bool fine = (layout == H5D_COMPACT || layout == H5D_CONTIGUOUS) && H5Pget_external_count(list) == 0 &&
-              H5Pget_nfilters(list) == 0;
+  bool fine = (layout == H5D_COMPACT || layout == H5D_CONTIGUOUS) &&
+              H5Pget_external_count(list) == 0 && H5Pget_nfilters(list) == 0;
   if (list >= 0) H5Pclose(list);
   return fine;
 }
@@ -71,12 +72,14 @@ static ins_status describe_space(dataset *d) {
   d->count = 1;
   d->is_null = space >= 0 && H5Sget_simple_extent_type(space) == H5S_NULL;
   int n = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
-  if (!d->is_null && (n < 0 || n > INS_MAX_DIMS || H5Sget_simple_extent_dims(space, shape, NULL) < 0))
+  if (!d->is_null &&
+      (n < 0 || n > INS_MAX_DIMS || H5Sget_simple_extent_dims(space, shape, NULL) < 0))
     status = damaged(d->name, "has no shape, or more than 8 axes");
   d->n_dims = d->is_null || status != INS_OK ? 0 : n;
   for (int i = 0; status == INS_OK && i < d->n_dims; i++) {
     d->shape[i] = (size_t)shape[i];
-    if (!ins_mul(d->count, d->shape[i], &d->count)) status = damaged(d->name, "has an impossible shape");
+    if (!ins_mul(d->count, d->shape[i], &d->count))
+      status = damaged(d->name, "has an impossible shape");
   }
   if (space >= 0) H5Sclose(space);
   return status;
@@ -89,7 +92,9 @@ static ins_status describe(const reader *in, dataset *d) {
   if (status != INS_OK || d->is_null) return status;
   read_mark(d->set, "kind", kind);
   read_mark(d->set, "dtype", dtype);
-  d->how = strcmp(kind, "list") == 0 ? READ_LIST : strcmp(kind, "array") == 0 ? READ_ARRAY : READ_PLAIN;
+  d->how = strcmp(kind, "list") == 0    ? READ_LIST
+           : strcmp(kind, "array") == 0 ? READ_ARRAY
+                                        : READ_PLAIN;
   d->size = H5Tget_size(d->type);
   d->is_text = H5Tget_class(d->type) == H5T_STRING;
   if (d->is_text ? H5Tis_variable_str(d->type) != 0 : !find_dtype(d->type, dtype, &d->dtype))
@@ -102,12 +107,19 @@ static ins_status describe(const reader *in, dataset *d) {
 static ins_value *element(const dataset *d, const unsigned char *bytes) {
   double real;
   int64_t integer;
-  if (d->is_text) return ins_value_text_n((const char *)bytes, strnlen((const char *)bytes, d->size));
+  if (d->is_text)
+    return ins_value_text_n((const char *)bytes, strnlen((const char *)bytes, d->size));
   switch (d->dtype) {
-  case INS_BOOL8: return ins_value_bool(*bytes != 0);
-  case INS_I64: memcpy(&integer, bytes, sizeof integer); return ins_value_int(integer);
-  case INS_F64: memcpy(&real, bytes, sizeof real); return ins_value_real(real);
-  default: return NULL;
+  case INS_BOOL8:
+    return ins_value_bool(*bytes != 0);
+  case INS_I64:
+    memcpy(&integer, bytes, sizeof integer);
+    return ins_value_int(integer);
+  case INS_F64:
+    memcpy(&real, bytes, sizeof real);
+    return ins_value_real(real);
+  default:
+    return NULL;
   }
 }
 
@@ -124,7 +136,7 @@ static ins_status make_table(const dataset *d, const unsigned char *bytes, ins_v
   return status;
 }
 
-/* One number or text, or a list of them, by way of a buffer; an array straight into its own memory. */
+/* Numbers, texts and lists of them go by way of a buffer; arrays straight into their own memory. */
 static ins_status read_contents(reader *in, const dataset *d, ins_value **out) {
   bool is_array = d->how == READ_ARRAY || (d->how == READ_PLAIN && d->n_dims > 0);
   unsigned char *bytes = NULL;
@@ -132,7 +144,8 @@ static ins_status read_contents(reader *in, const dataset *d, ins_value **out) {
     if (d->is_text) return damaged(d->name, "is an array of texts");
     *out = ins_value_array(d->dtype, d->n_dims, d->shape);
     if (!*out) return INS_ERR_MEMORY;
-    if (d->count == 0 || H5Dread(d->set, d->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, (*out)->array.data) >= 0)
+    if (d->count == 0 ||
+        H5Dread(d->set, d->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, (*out)->array.data) >= 0)
       return INS_OK;
     ins_value_destroy(out);
     return damaged(d->name, "cannot be read");
@@ -169,7 +182,7 @@ static ins_status read_dataset(reader *in, hid_t set, const char *name, ins_valu
   return status;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* Undoes the writer's escapes, in place. */
 static void unescape(char *name) {
@@ -197,7 +210,8 @@ static ins_status read_child(reader *in, hid_t group, const char *group_name, hs
   ins_value *item = NULL;
   ssize_t n = H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name, sizeof name,
                                  H5P_DEFAULT);
-  if (n < 0 || (size_t)n >= sizeof name) return damaged(group_name, "has an entry that cannot be read");
+  if (n < 0 || (size_t)n >= sizeof name)
+    return damaged(group_name, "has an entry that cannot be read");
   ins_status status = read_at(in, group, name, depth + 1, &item);
   if (status != INS_OK) return status;
   if (value->kind == INS_LIST) return ins_list_take(value, item);
@@ -205,7 +219,8 @@ static ins_status read_child(reader *in, hid_t group, const char *group_name, hs
   return ins_map_take(value, name, item);
 }
 
-static ins_status read_group(reader *in, hid_t group, const char *name, int depth, ins_value **out) {
+static ins_status read_group(reader *in, hid_t group, const char *name, int depth,
+                             ins_value **out) {
   H5G_info_t info;
   char kind[16];
   read_mark(group, "kind", kind);

@@ -37,17 +37,28 @@ static hid_t bool_type(void) {
 
 hid_t ins_tree_type(ins_dtype dtype) {
   switch (dtype) {
-  case INS_U8: return H5Tcopy(H5T_STD_U8LE);
-  case INS_I8: return H5Tcopy(H5T_STD_I8LE);
-  case INS_I16: return H5Tcopy(H5T_STD_I16LE);
-  case INS_I32: return H5Tcopy(H5T_STD_I32LE);
-  case INS_I64: return H5Tcopy(H5T_STD_I64LE);
-  case INS_U64: return H5Tcopy(H5T_STD_U64LE);
-  case INS_F16: return half_type();
-  case INS_BF16: return H5Tcopy(H5T_STD_U16LE); /* nobody else reads it as a number: its bits */
-  case INS_F32: return H5Tcopy(H5T_IEEE_F32LE);
-  case INS_F64: return H5Tcopy(H5T_IEEE_F64LE);
-  case INS_BOOL8: return bool_type();
+  case INS_U8:
+    return H5Tcopy(H5T_STD_U8LE);
+  case INS_I8:
+    return H5Tcopy(H5T_STD_I8LE);
+  case INS_I16:
+    return H5Tcopy(H5T_STD_I16LE);
+  case INS_I32:
+    return H5Tcopy(H5T_STD_I32LE);
+  case INS_I64:
+    return H5Tcopy(H5T_STD_I64LE);
+  case INS_U64:
+    return H5Tcopy(H5T_STD_U64LE);
+  case INS_F16:
+    return half_type();
+  case INS_BF16:
+    return H5Tcopy(H5T_STD_U16LE); /* nobody else reads it as a number: its bits */
+  case INS_F32:
+    return H5Tcopy(H5T_IEEE_F32LE);
+  case INS_F64:
+    return H5Tcopy(H5T_IEEE_F64LE);
+  case INS_BOOL8:
+    return bool_type();
   }
   return H5I_INVALID_HID;
 }
@@ -73,7 +84,8 @@ static ins_status mark(hid_t object, const char *attribute, const char *text) {
   return written < 0 ? failed(attribute) : INS_OK;
 }
 
-/* Times of objects are not kept: the same model gives the same bytes. Small data stand in the header. */
+/* Times of objects are not kept: the same model gives the same bytes. Small data stand in the
+ * header. */
 static hid_t creation_list(size_t bytes) {
   hid_t list = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_obj_track_times(list, 0);
@@ -104,13 +116,14 @@ static ins_status write_dataset(hid_t parent, const char *name, hid_t type, hid_
 static ins_status write_array(hid_t parent, const char *name, const ins_array *array) {
   hsize_t shape[INS_MAX_DIMS];
   for (int d = 0; d < array->n_dims; d++) shape[d] = array->shape[d];
-  hid_t space = array->n_dims ? H5Screate_simple(array->n_dims, shape, NULL) : H5Screate(H5S_SCALAR);
+  hid_t space =
+      array->n_dims ? H5Screate_simple(array->n_dims, shape, NULL) : H5Screate(H5S_SCALAR);
   return write_dataset(parent, name, ins_tree_type(array->dtype), space, array->data,
                        array->n_dims ? NULL : "array",
                        array->dtype == INS_BF16 ? "bfloat16" : NULL);
 }
 
-/* ---- lists of numbers, truth values or texts become one dataset ---------------------------------- */
+/* ---- lists of numbers, truth values or texts become one dataset ------------------------------ */
 
 static bool is_uniform(const ins_value *list) {
   ins_kind kind = list->children.n ? list->children.items[0]->kind : INS_NULL;
@@ -138,10 +151,14 @@ static bool fits_table(const ins_value *list) {
 
 static hid_t element_type(const ins_value *list) {
   switch (list->children.items[0]->kind) {
-  case INS_INT: return ins_tree_type(INS_I64);
-  case INS_REAL: return ins_tree_type(INS_F64);
-  case INS_BOOL: return ins_tree_type(INS_BOOL8);
-  default: return ins_tree_text_type(longest(list));
+  case INS_INT:
+    return ins_tree_type(INS_I64);
+  case INS_REAL:
+    return ins_tree_type(INS_F64);
+  case INS_BOOL:
+    return ins_tree_type(INS_BOOL8);
+  default:
+    return ins_tree_text_type(longest(list));
   }
 }
 
@@ -168,7 +185,7 @@ static ins_status write_table(hid_t parent, const char *name, const ins_value *l
   return status;
 }
 
-/* ---- groups ------------------------------------------------------------------------------------- */
+/* ---- groups ---------------------------------------------------------------------------------- */
 
 /* '/' separates groups and "." means the group itself; "%" alone is the empty name. */
 static char *escaped(const char *name) {
@@ -219,12 +236,17 @@ static ins_status write_at(hid_t parent, const char *name, const ins_value *valu
   hid_t scalar;
   switch (value->kind) {
   case INS_NULL:
-    return write_dataset(parent, name, ins_tree_type(INS_U8), H5Screate(H5S_NULL), NULL, NULL, NULL);
-  case INS_MAP: return write_group(parent, name, value, depth);
-  case INS_ARRAY: return write_array(parent, name, &value->array);
+    return write_dataset(parent, name, ins_tree_type(INS_U8), H5Screate(H5S_NULL), NULL, NULL,
+                         NULL);
+  case INS_MAP:
+    return write_group(parent, name, value, depth);
+  case INS_ARRAY:
+    return write_array(parent, name, &value->array);
   case INS_LIST:
-    return fits_table(value) ? write_table(parent, name, value) : write_group(parent, name, value, depth);
-  default: scalar = H5Screate(H5S_SCALAR);
+    return fits_table(value) ? write_table(parent, name, value)
+                             : write_group(parent, name, value, depth);
+  default:
+    scalar = H5Screate(H5S_SCALAR);
   }
   unsigned char truth = value->kind == INS_BOOL && value->boolean;
   if (value->kind == INS_BOOL)
@@ -233,8 +255,8 @@ static ins_status write_at(hid_t parent, const char *name, const ins_value *valu
     return write_dataset(parent, name, ins_tree_type(INS_I64), scalar, &value->integer, NULL, NULL);
   if (value->kind == INS_REAL)
     return write_dataset(parent, name, ins_tree_type(INS_F64), scalar, &value->real, NULL, NULL);
-  return write_dataset(parent, name, ins_tree_text_type(strlen(value->text)), scalar, value->text, NULL,
-                       NULL);
+  return write_dataset(parent, name, ins_tree_text_type(strlen(value->text)), scalar, value->text,
+                       NULL, NULL);
 }
 
 ins_status ins_tree_write(hid_t parent, const char *name, const ins_value *value) {

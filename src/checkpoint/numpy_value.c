@@ -47,8 +47,9 @@ static void set_strides(array_node *a) {
   }
 }
 
-static ins_status make_numbers(ins_torch_file *file, const array_node *a, const ins_numpy_type *type,
-                               const unsigned char *bytes, size_t n, ins_value **out) {
+static ins_status make_numbers(ins_torch_file *file, const array_node *a,
+                               const ins_numpy_type *type, const unsigned char *bytes, size_t n,
+                               ins_value **out) {
   size_t needed, total;
   unsigned char *turned = NULL;
   if (!ins_mul(a->count, type->size, &needed) ||
@@ -68,7 +69,7 @@ static ins_status make_numbers(ins_torch_file *file, const array_node *a, const 
   return *out ? INS_OK : INS_ERR_MEMORY;
 }
 
-/* ---- arrays of texts and of objects: nested lists ------------------------------------------------ */
+/* ---- arrays of texts and of objects: nested lists -------------------------------------------- */
 
 typedef struct nest {
   ins_torch_file *file;
@@ -168,7 +169,7 @@ static ins_status make_texts(ins_torch_file *file, const array_node *a, const un
   return status == INS_OK ? make_nested(&nested, 0, 0, out) : status;
 }
 
-/* ---- the three constructors --------------------------------------------------------------------- */
+/* ---- the three constructors ------------------------------------------------------------------ */
 
 /* *out stays NULL for element types that have no counterpart. */
 static ins_status make_array(ins_torch_file *file, array_node *a, ins_value **out) {
@@ -219,20 +220,27 @@ ins_status ins_numpy_frombuffer(ins_torch_file *file, ins_node call, ins_value *
   return make_array(file, &a, out);
 }
 
-/* A number of numpy is a number; 64 bit unsigned ones beyond our integers stay arrays without axes. */
+/* A numpy number is a number; unsigned ones beyond our integers stay arrays without axes. */
 static ins_value *plain_number(const ins_value *array) {
   const ins_array *a = &array->array;
   double x = ins_array_get(a, 0);
   int64_t i = 0;
   switch (a->dtype) {
-  case INS_BOOL8: return ins_value_bool(x != 0);
+  case INS_BOOL8:
+    return ins_value_bool(x != 0);
   case INS_F16:
   case INS_BF16:
   case INS_F32:
-  case INS_F64: return ins_value_real(x);
-  case INS_I64: memcpy(&i, a->data, sizeof i); return ins_value_int(i);
-  case INS_U64: memcpy(&i, a->data, sizeof i); return i < 0 ? ins_value_copy(array) : ins_value_int(i);
-  default: return ins_value_int((int64_t)x);
+  case INS_F64:
+    return ins_value_real(x);
+  case INS_I64:
+    memcpy(&i, a->data, sizeof i);
+    return ins_value_int(i);
+  case INS_U64:
+    memcpy(&i, a->data, sizeof i);
+    return i < 0 ? ins_value_copy(array) : ins_value_int(i);
+  default:
+    return ins_value_int((int64_t)x);
   }
 }
 

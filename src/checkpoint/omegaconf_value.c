@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* OmegaConf keeps a configuration as objects with a state {_metadata, _parent, _content or _val}: a
- * DictConfig's content is a dict, a ListConfig's a list, a leaf's value a plain one. Content that is a text
- * is an interpolation "${a.b}" or "???" (to be filled in). */
+ * DictConfig's content is a dict, a ListConfig's a list, a leaf's value a plain one. Content that
+ * is a text is an interpolation "${a.b}" or "???" (to be filled in). */
 #include <string.h>
 
 #include "values.h"
@@ -61,7 +61,8 @@ static ins_node target_of(const ins_pickle *p, ins_node node, const ins_pickle_n
   if (strlen(path) != n - 3 || strpbrk(path, "${}:[] ")) return 0;
   const char *rest = path;
   node = start_of(p, node, &rest);
-  for (char *key = strtok_r((char *)rest, ".", &save); node && key; key = strtok_r(NULL, ".", &save))
+  for (char *key = strtok_r((char *)rest, ".", &save); node && key;
+       key = strtok_r(NULL, ".", &save))
     node = child(p, node, key);
   return node;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** A pickle as a graph of inert nodes.
  *
- * Python's pickle is a program for a small stack machine that may import any module and call anything in
- * it. This machine runs the same program and only takes notes: a name it would import becomes a GLOBAL
- * node, a call it would make a CALL node. Protocols 0 to 5. Nodes refer to one another by number and may
- * form cycles (OmegaConf's `_parent`) and share children. Local.
+ * Python's pickle is a program for a small stack machine that may import any module and call
+ * anything in it. This machine runs the same program and only takes notes: a name it would import
+ * becomes a GLOBAL node, a call it would make a CALL node. Protocols 0 to 5. Nodes refer to one
+ * another by number and may form cycles (OmegaConf's `_parent`) and share children. Local.
  */
 #ifndef CHECKPOINT_PICKLE_H
 #define CHECKPOINT_PICKLE_H
@@ -51,7 +51,7 @@ typedef struct ins_pickle_node {
       ins_node module, name; /* TEXT nodes */
     } global;
     struct {
-      ins_node callable, args;   /* what would be called, with which tuple */
+      ins_node callable, args;    /* what would be called, with which tuple */
       ins_node state, list, dict; /* given to it afterwards; each 0 when there was none */
     } call;
     ins_node persistent; /* the tuple that names a storage */
@@ -66,15 +66,15 @@ typedef struct ins_pickle {
   size_t n_texts, texts_capacity;
 } ins_pickle;
 
-/** Runs the pickle in bytes[0..n) and leaves its graph in *out, whose texts point into `bytes`, which must
- * outlive it. `where` names the place in messages.
- * @return INS_OK; INS_ERR_FORMAT (damaged, naming the byte; too deep, too large); INS_ERR_MEMORY. On
- *         failure *out is empty. */
+/** Runs the pickle in bytes[0..n) and leaves its graph in *out, whose texts point into `bytes`,
+ * which must outlive it. `where` names the place in messages.
+ * @return INS_OK; INS_ERR_FORMAT (damaged, naming the byte; too deep, too large); INS_ERR_MEMORY.
+ * On failure *out is empty. */
 ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where,
                            ins_pickle *out) INS_CHECKED;
 void ins_pickle_free(ins_pickle *pickle);
 
-/* ---- looking at nodes: all accept node 0 ---------------------------------------------------------- */
+/* ---- looking at nodes: all accept node 0 ----------------------------------------------------- */
 static inline ins_pickle_node *ins_pk(const ins_pickle *pickle, ins_node node) {
   return &pickle->nodes[node];
 }
@@ -82,11 +82,13 @@ ins_node_kind ins_pk_kind(const ins_pickle *pickle, ins_node node);
 /** Child i of a list, tuple or set; 0 when there is none. */
 ins_node ins_pk_item(const ins_pickle *pickle, ins_node node, size_t i);
 size_t ins_pk_count(const ins_pickle *pickle, ins_node node);
-/** The value of a text key in a dict or in an object that was filled like one; 0 when it has none. */
+/** The value of a text key in a dict or in an object that was filled like one; 0 when it has none.
+ */
 ins_node ins_pk_get(const ins_pickle *pickle, ins_node node, const char *key);
 bool ins_pk_text_is(const ins_pickle *pickle, ins_node node, const char *text);
 /** Whether a GLOBAL has this module and name. */
-bool ins_pk_global_is(const ins_pickle *pickle, ins_node node, const char *module, const char *name);
+bool ins_pk_global_is(const ins_pickle *pickle, ins_node node, const char *module,
+                      const char *name);
 /** Whether a node is a call of (or an instance of) module.name. */
 bool ins_pk_call_is(const ins_pickle *pickle, ins_node node, const char *module, const char *name);
 /** "module.name" of a GLOBAL, or of what a CALL calls, for messages; returns out. */

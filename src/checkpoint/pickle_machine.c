@@ -43,11 +43,14 @@ ins_status ins_machine_push(ins_machine *m, ins_node node) {
   return status;
 }
 
-static size_t floor_of(const ins_machine *m) { return m->n_marks ? m->marks[m->n_marks - 1] : 0; }
+static size_t floor_of(const ins_machine *m) {
+  return m->n_marks ? m->marks[m->n_marks - 1] : 0;
+}
 
 ins_status ins_machine_pop(ins_machine *m, ins_node *out) {
   *out = 0;
-  if (m->n_stack <= floor_of(m)) return ins_machine_broken(m, "it takes a value where there is none");
+  if (m->n_stack <= floor_of(m))
+    return ins_machine_broken(m, "it takes a value where there is none");
   *out = m->stack[--m->n_stack];
   return INS_OK;
 }
@@ -68,7 +71,8 @@ ins_status ins_machine_unmark(ins_machine *m, size_t *first) {
 ins_status ins_machine_node(ins_machine *m, ins_node_kind kind, ins_node *out) {
   ins_pickle *pickle = m->out;
   *out = 0;
-  if (pickle->n >= MAX_NODES) return ins_machine_broken(m, "it builds more objects than are accepted");
+  if (pickle->n >= MAX_NODES)
+    return ins_machine_broken(m, "it builds more objects than are accepted");
   ins_status status =
       ins_grow(&pickle->nodes, &pickle->capacity, pickle->n + 1, sizeof *pickle->nodes);
   if (status != INS_OK) return status;
@@ -104,7 +108,8 @@ ins_status ins_machine_append(ins_machine *m, ins_node container, ins_node item)
   return status;
 }
 
-/* Writers number the memo from 0 upwards, one entry an object, so no index reaches the file's length. */
+/* Writers number the memo from 0 upwards, one entry an object, so no index reaches the file's
+ * length. */
 ins_status ins_machine_memoize(ins_machine *m, uint64_t index) {
   ins_node node;
   ins_status status = ins_machine_top(m, &node);
@@ -121,8 +126,8 @@ ins_status ins_machine_memoize(ins_machine *m, uint64_t index) {
 
 ins_status ins_machine_keep(ins_machine *m, size_t n, char **out) {
   ins_pickle *pickle = m->out;
-  ins_status status = ins_grow(&pickle->texts, &pickle->texts_capacity, pickle->n_texts + 1,
-                               sizeof *pickle->texts);
+  ins_status status =
+      ins_grow(&pickle->texts, &pickle->texts_capacity, pickle->n_texts + 1, sizeof *pickle->texts);
   if (status == INS_OK) status = ins_alloc(n, 1, out);
   if (status == INS_OK) pickle->texts[pickle->n_texts++] = *out;
   return status;
@@ -141,7 +146,8 @@ static ins_status run(ins_machine *m) {
   return status;
 }
 
-ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where, ins_pickle *out) {
+ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where,
+                           ins_pickle *out) {
   ins_machine m = {.bytes = bytes, .n = n, .where = where, .out = out};
   *out = (ins_pickle){0};
   ins_status status = run(&m);

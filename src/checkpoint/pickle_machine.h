@@ -38,13 +38,15 @@ ins_status ins_machine_push(ins_machine *m, ins_node node) INS_CHECKED;
 /** Pops one value; a mark is not one. */
 ins_status ins_machine_pop(ins_machine *m, ins_node *out) INS_CHECKED;
 ins_status ins_machine_top(ins_machine *m, ins_node *out) INS_CHECKED;
-/** Removes the last mark; the values above it are stack[*first .. n_stack). The caller drops them. */
+/** Removes the last mark; the values above it are stack[*first .. n_stack). The caller drops them.
+ */
 ins_status ins_machine_unmark(ins_machine *m, size_t *first) INS_CHECKED;
 
 /** A new node with everything but its kind zero. */
 ins_status ins_machine_node(ins_machine *m, ins_node_kind kind, ins_node *out) INS_CHECKED;
 /** A new node, pushed. */
-ins_status ins_machine_push_new(ins_machine *m, ins_node_kind kind, ins_pickle_node **out) INS_CHECKED;
+ins_status ins_machine_push_new(ins_machine *m, ins_node_kind kind,
+                                ins_pickle_node **out) INS_CHECKED;
 ins_status ins_machine_push_text(ins_machine *m, ins_node_kind kind, const void *bytes,
                                  size_t n) INS_CHECKED;
 /** Appends to a LIST, TUPLE, SET or DICT node. */
@@ -52,5 +54,21 @@ ins_status ins_machine_append(ins_machine *m, ins_node container, ins_node item)
 ins_status ins_machine_memoize(ins_machine *m, uint64_t index) INS_CHECKED;
 /** Memory for a decoded text, kept by the pickle. */
 ins_status ins_machine_keep(ins_machine *m, size_t n, char **out) INS_CHECKED;
+
+/** A line as a NUL-terminated number (cut to 63 characters), and as it is. */
+ins_status ins_machine_number_line(ins_machine *m, char out[64], const char **line,
+                                   size_t *n) INS_CHECKED;
+
+/* Instructions that push numbers and texts, in pickle_literals.c. */
+ins_opcode ins_op_none;
+ins_opcode ins_op_bool;
+ins_opcode ins_op_small_int;
+ins_opcode ins_op_float;
+ins_opcode ins_op_float_line;
+ins_opcode ins_op_int_line;
+ins_opcode ins_op_long;
+ins_opcode ins_op_counted;
+ins_opcode ins_op_unicode_line;
+ins_opcode ins_op_string_line;
 
 #endif

@@ -23,8 +23,10 @@ ins_node ins_pk_get(const ins_pickle *pickle, ins_node node, const char *key) {
   const ins_pickle_node *dict = ins_pk(pickle, node);
   if (dict->kind == PK_CALL) dict = ins_pk(pickle, dict->call.dict);
   if (dict->kind != PK_DICT) return 0;
-  for (size_t i = dict->list.n / 2; i > 0; i--) /* from the end: a later entry replaced an earlier one */
-    if (ins_pk_text_is(pickle, dict->list.items[2 * i - 2], key)) return dict->list.items[2 * i - 1];
+  for (size_t i = dict->list.n / 2; i > 0;
+       i--) /* from the end: a later entry replaced an earlier one */
+    if (ins_pk_text_is(pickle, dict->list.items[2 * i - 2], key))
+      return dict->list.items[2 * i - 1];
   return 0;
 }
 
@@ -34,7 +36,8 @@ bool ins_pk_text_is(const ins_pickle *pickle, ins_node node, const char *text) {
          (n->text.n == 0 || memcmp(n->text.bytes, text, n->text.n) == 0);
 }
 
-bool ins_pk_global_is(const ins_pickle *pickle, ins_node node, const char *module, const char *name) {
+bool ins_pk_global_is(const ins_pickle *pickle, ins_node node, const char *module,
+                      const char *name) {
   const ins_pickle_node *n = ins_pk(pickle, node);
   return n->kind == PK_GLOBAL && ins_pk_text_is(pickle, n->global.name, name) &&
          ins_pk_text_is(pickle, n->global.module, module);

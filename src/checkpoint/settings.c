@@ -30,11 +30,14 @@ static ins_status wrong(const ins_settings *s, const ins_setting *setting, const
 
 static ins_status missing(const ins_settings *s, const ins_setting *setting) {
   if (s->style == INS_STYLE_GIVEN)
-    return ins_fail(INS_ERR_MISSING, "%s: a state dict without its architecture: give "
-                    "model.architecture.%s", s->file, setting->path);
-  return ins_fail(INS_ERR_MISSING, "%s: its hyper_parameters lack the setting %s; give "
-                  "model.architecture", s->file,
-                  s->style == INS_STYLE_EXAMPLE ? setting->example : setting->path);
+    return ins_fail(INS_ERR_MISSING,
+                    "%s: a state dict without its architecture: give "
+                    "model.architecture.%s",
+                    s->file, setting->path);
+  return ins_fail(INS_ERR_MISSING,
+                  "%s: its hyper_parameters lack the setting %s; give "
+                  "model.architecture",
+                  s->file, s->style == INS_STYLE_EXAMPLE ? setting->example : setting->path);
 }
 
 /* A whole number, whether it was written 5 or 5.0, within what sizes can be. */
@@ -46,28 +49,30 @@ static bool whole(const ins_value *value, int64_t *out) {
   return true;
 }
 
-static ins_status read_ints(const ins_settings *s, const ins_setting *setting, const ins_value *value,
-                            ins_value **out) {
+static ins_status read_ints(const ins_settings *s, const ins_setting *setting,
+                            const ins_value *value, ins_value **out) {
   if (value->kind != INS_LIST) return wrong(s, setting, value, "a list of whole numbers");
   *out = ins_value_list();
   ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
   for (size_t i = 0; status == INS_OK && i < value->children.n; i++) {
     int64_t x;
-    status = whole(value->children.items[i], &x) ? ins_list_take(*out, ins_value_int(x))
-                                                 : wrong(s, setting, value, "a list of whole numbers");
+    status = whole(value->children.items[i], &x)
+                 ? ins_list_take(*out, ins_value_int(x))
+                 : wrong(s, setting, value, "a list of whole numbers");
   }
   return status;
 }
 
-static ins_status read_reals(const ins_settings *s, const ins_setting *setting, const ins_value *value,
-                             ins_value **out) {
+static ins_status read_reals(const ins_settings *s, const ins_setting *setting,
+                             const ins_value *value, ins_value **out) {
   if (value->kind != INS_LIST) return wrong(s, setting, value, "a list of numbers");
   *out = ins_value_list();
   ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
   for (size_t i = 0; status == INS_OK && i < value->children.n; i++) {
     const ins_value *item = value->children.items[i];
-    status = ins_value_is_number(item) ? ins_list_take(*out, ins_value_real(ins_value_real_or(item, 0)))
-                                       : wrong(s, setting, value, "a list of numbers");
+    status = ins_value_is_number(item)
+                 ? ins_list_take(*out, ins_value_real(ins_value_real_or(item, 0)))
+                 : wrong(s, setting, value, "a list of numbers");
   }
   return status;
 }
@@ -97,8 +102,8 @@ static ins_status read_padding(const ins_settings *s, const ins_setting *setting
   return *out ? INS_OK : INS_ERR_MEMORY;
 }
 
-static ins_status read_kind(const ins_settings *s, const ins_setting *setting, const ins_value *value,
-                            ins_value **out) {
+static ins_status read_kind(const ins_settings *s, const ins_setting *setting,
+                            const ins_value *value, ins_value **out) {
   int64_t x;
   switch (setting->kind & INS_SETTING_KINDS) {
   case INS_SETTING_INT:
@@ -114,17 +119,22 @@ static ins_status read_kind(const ins_settings *s, const ins_setting *setting, c
     if (value->kind != INS_BOOL) return wrong(s, setting, value, "true or false");
     *out = ins_value_bool(value->boolean);
     return *out ? INS_OK : INS_ERR_MEMORY;
-  case INS_SETTING_INTS: return read_ints(s, setting, value, out);
-  case INS_SETTING_REALS: return read_reals(s, setting, value, out);
-  default: return read_padding(s, setting, value, out);
+  case INS_SETTING_INTS:
+    return read_ints(s, setting, value, out);
+  case INS_SETTING_REALS:
+    return read_reals(s, setting, value, out);
+  default:
+    return read_padding(s, setting, value, out);
   }
 }
 
 static ins_value *fallback_of(const ins_setting *setting) {
   const char *text = setting->fallback;
   if (strcmp(text, "null") == 0) return ins_value_null();
-  if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) return ins_value_bool(text[0] == 't');
-  if ((setting->kind & INS_SETTING_KINDS) == INS_SETTING_REAL) return ins_value_real(strtod(text, NULL));
+  if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+    return ins_value_bool(text[0] == 't');
+  if ((setting->kind & INS_SETTING_KINDS) == INS_SETTING_REAL)
+    return ins_value_real(strtod(text, NULL));
   return ins_value_int(strtol(text, NULL, 10));
 }
 

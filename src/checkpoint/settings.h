@@ -19,15 +19,16 @@ typedef enum ins_setting_kind {
 } ins_setting_kind;
 
 typedef struct ins_setting {
-  const char *path;    /* in the architecture, and in UnifiedCoreReadout's hyper-parameters */
-  const char *example; /* the argument of ExampleCoreReadout */
-  int kind;            /* ins_setting_kind and its flags */
+  const char *path;     /* in the architecture, and in UnifiedCoreReadout's hyper-parameters */
+  const char *example;  /* the argument of ExampleCoreReadout */
+  int kind;             /* ins_setting_kind and its flags */
   const char *fallback; /* "30", "true", "null"; NULL: it must be given */
 } ins_setting;
 
 bool ins_setting_is_given(const ins_settings *s, const char *path, const char *example);
 const char *ins_setting_text(const ins_settings *s, const char *path, const char *example);
-/** @return INS_OK; INS_ERR_MISSING naming the key to give; INS_ERR_FORMAT (another kind of value) */
+/** @return INS_OK; INS_ERR_MISSING naming the key to give; INS_ERR_FORMAT (another kind of value)
+ */
 ins_status ins_setting_read(const ins_settings *s, const ins_setting *setting,
                             ins_value **out) INS_CHECKED;
 

@@ -36,8 +36,8 @@ static const leaf core_leaves[] = {
     {"_input_weights_regularizer_temporal.filter", ROLE_IGNORED},
 };
 
-/* Without a trained scale or bias the peer keeps both as buffers, which are the model all the same: the
- * bias may hold mean activities. */
+/* Without a trained scale or bias the peer keeps both as buffers, which are the model all the same:
+ * the bias may hold mean activities. */
 static const leaf readout_leaves[] = {
     {"mask_mean", ROLE_MODEL},   {"mask_log_var", ROLE_MODEL}, {"features", ROLE_MODEL},
     {"scale_param", ROLE_MODEL}, {"bias", ROLE_MODEL},         {"bias_param", ROLE_MODEL},
@@ -92,10 +92,11 @@ const char *ins_state_foreign(const ins_value *state) {
 static ins_status unknown(const char *file, const char *name) {
   const char *dot = strrchr(name, '.');
   int module = dot ? (int)(dot - name) : 0;
-  return ins_fail(INS_ERR_UNSUPPORTED,
-                  "%s: parameter '%s' of module '%.*s' is not supported; supported are SimpleCoreWrapper "
-                  "with custom_separable convolutions and MultiGaussianMaskReadout",
-                  file, name, module, name);
+  return ins_fail(
+      INS_ERR_UNSUPPORTED,
+      "%s: parameter '%s' of module '%.*s' is not supported; supported are SimpleCoreWrapper "
+      "with custom_separable convolutions and MultiGaussianMaskReadout",
+      file, name, module, name);
 }
 
 /* exp(0) = 1 changes nothing; any other speed stretches time and stays a parameter. */
@@ -120,7 +121,8 @@ ins_status ins_state_sort(const char *file, ins_value *state, ins_value *ignored
     role what = role_of(name);
     if (what == ROLE_UNKNOWN) return unknown(file, name);
     if (value->kind != INS_ARRAY)
-      return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' is no tensor of plain numbers", file, name);
+      return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' is no tensor of plain numbers", file,
+                      name);
     if (what == ROLE_IGNORED || (what == ROLE_LOG_SPEED && is_zero(value))) {
       ins_status status = ins_list_take(ignored, ins_value_text(name));
       if (status != INS_OK) return status;
@@ -135,7 +137,7 @@ ins_status ins_state_sort(const char *file, ins_value *state, ins_value *ignored
   return INS_OK;
 }
 
-/* ---- what shapes tell --------------------------------------------------------------------------- */
+/* ---- what shapes tell ------------------------------------------------------------------------ */
 
 static const ins_array *array_at(const ins_value *state, const char *name) {
   const ins_value *value = ins_map_get(state, name);
@@ -176,7 +178,8 @@ static ins_status add_session(ins_value *list, const session *s) {
   ins_value *item = ins_value_map();
   ins_status status = item ? INS_OK : INS_ERR_MEMORY;
   if (status == INS_OK) status = ins_map_take(item, "name", ins_value_text_n(s->name, s->length));
-  if (status == INS_OK) status = ins_map_take(item, "n_neurons", ins_value_int((int64_t)s->n_neurons));
+  if (status == INS_OK)
+    status = ins_map_take(item, "n_neurons", ins_value_int((int64_t)s->n_neurons));
   if (status == INS_OK) return ins_list_take(list, item);
   ins_value_destroy(&item);
   return status;
@@ -218,7 +221,7 @@ bool ins_state_map_size(const ins_value *state, size_t *height, size_t *width) {
   return false;
 }
 
-/* ---- is everything there? ----------------------------------------------------------------------- */
+/* ---- is everything there? -------------------------------------------------------------------- */
 
 typedef struct shape {
   int n;
@@ -236,22 +239,26 @@ static bool is_float(ins_dtype dtype) {
   return dtype == INS_F16 || dtype == INS_BF16 || dtype == INS_F32 || dtype == INS_F64;
 }
 
-static ins_status check_one(const char *file, const ins_value *state, const char *name, shape want) {
+static ins_status check_one(const char *file, const ins_value *state, const char *name,
+                            shape want) {
   char is[120], should[120];
   const ins_array *array = array_at(state, name);
   if (!array)
-    return ins_fail(INS_ERR_MISSING, "%s: parameter '%s' is missing; the file is incomplete or its "
-                    "architecture is another one", file, name);
+    return ins_fail(INS_ERR_MISSING,
+                    "%s: parameter '%s' is missing; the file is incomplete or its "
+                    "architecture is another one",
+                    file, name);
   if (!is_float(array->dtype))
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' holds %s where real numbers belong", file,
-                    name, ins_dtype_name(array->dtype));
+    return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' holds %s where real numbers belong",
+                    file, name, ins_dtype_name(array->dtype));
   bool same = array->n_dims == want.n;
   for (int d = 0; same && d < want.n; d++) same = array->shape[d] == want.axis[d];
   if (same) return INS_OK;
   print_shape(array->n_dims, array->shape, is, sizeof is);
   print_shape(want.n, want.axis, should, sizeof should);
-  return ins_fail(INS_ERR_SHAPE, "%s: parameter '%s' has the shape %s, but its architecture asks for %s",
-                  file, name, is, should);
+  return ins_fail(INS_ERR_SHAPE,
+                  "%s: parameter '%s' has the shape %s, but its architecture asks for %s", file,
+                  name, is, should);
 }
 
 static size_t at(const ins_value *architecture, const char *path, size_t i) {
@@ -259,8 +266,8 @@ static size_t at(const ins_value *architecture, const char *path, size_t i) {
   return i < ins_value_count(list) ? (size_t)ins_value_int_or(list->children.items[i], 0) : 0;
 }
 
-static ins_status check_layer(const char *file, const ins_value *architecture, const ins_value *state,
-                              size_t layer) {
+static ins_status check_layer(const char *file, const ins_value *architecture,
+                              const ins_value *state, size_t layer) {
   size_t in = at(architecture, "core.channels", layer);
   size_t out = at(architecture, "core.channels", layer + 1);
   size_t k = at(architecture, "core.spatial_kernel_sizes", layer);
@@ -270,10 +277,14 @@ static ins_status check_layer(const char *file, const ins_value *architecture, c
     const char *leaf;
     shape want;
   } parts[] = {
-      {"conv.sin_weights", {3, {out, in, waves}}},  {"conv.cos_weights", {3, {out, in, waves}}},
-      {"conv.weight_spatial", {5, {out, in, 1, k, k}}}, {"norm.weight", {1, {out}}},
-      {"norm.bias", {1, {out}}},                    {"norm.running_mean", {1, {out}}},
-      {"norm.running_var", {1, {out}}},             {"bias.bias", {5, {1, out, 1, 1, 1}}},
+      {"conv.sin_weights", {3, {out, in, waves}}},
+      {"conv.cos_weights", {3, {out, in, waves}}},
+      {"conv.weight_spatial", {5, {out, in, 1, k, k}}},
+      {"norm.weight", {1, {out}}},
+      {"norm.bias", {1, {out}}},
+      {"norm.running_mean", {1, {out}}},
+      {"norm.running_var", {1, {out}}},
+      {"bias.bias", {5, {1, out, 1, 1, 1}}},
   };
   for (size_t i = 0; i < COUNT(parts); i++) {
     snprintf(name, sizeof name, "core.features.layer%zu.%s", layer, parts[i].leaf);
@@ -291,8 +302,11 @@ static ins_status check_session(const char *file, const ins_value *state, const 
     const char *leaf;
     shape want;
   } parts[] = {
-      {"mask_mean", {2, {n, 2}}},   {"mask_log_var", {1, {n}}}, {"features", {4, {1, features, 1, n}}},
-      {"scale_param", {1, {n}}}, {"bias", {1, {n}}},
+      {"mask_mean", {2, {n, 2}}},
+      {"mask_log_var", {1, {n}}},
+      {"features", {4, {1, features, 1, n}}},
+      {"scale_param", {1, {n}}},
+      {"bias", {1, {n}}},
   };
   for (size_t i = 0; status == INS_OK && i < COUNT(parts); i++) {
     char *name = ins_format("readout.%s.%s", session_name, parts[i].leaf);
@@ -303,19 +317,21 @@ static ins_status check_session(const char *file, const ins_value *state, const 
   return status;
 }
 
-ins_status ins_state_check(const char *file, const ins_value *architecture, const ins_value *state) {
+ins_status ins_state_check(const char *file, const ins_value *architecture,
+                           const ins_value *state) {
   const ins_value *sessions = ins_map_get(architecture, "sessions");
   size_t n_layers = ins_value_count(ins_value_at(architecture, "core.channels")) - 1;
   size_t squash = ins_value_count(ins_value_at(architecture, "core.color_squashing_weights"));
   ins_status status = INS_OK;
   if (ins_state_layers(state) > n_layers)
-    return ins_fail(INS_ERR_SHAPE, "%s: it has parameters of %zu layers, but its architecture has %zu",
-                    file, ins_state_layers(state), n_layers);
+    return ins_fail(INS_ERR_SHAPE,
+                    "%s: it has parameters of %zu layers, but its architecture has %zu", file,
+                    ins_state_layers(state), n_layers);
   for (size_t l = 0; status == INS_OK && l < n_layers; l++)
     status = check_layer(file, architecture, state, l);
   if (status == INS_OK && squash)
-    status = check_one(file, state, "core.color_squashing_layer.channel_weights",
-                       (shape){1, {squash}});
+    status =
+        check_one(file, state, "core.color_squashing_layer.channel_weights", (shape){1, {squash}});
   for (size_t i = 0; status == INS_OK && i < ins_value_count(sessions); i++) {
     const ins_value *s = sessions->children.items[i];
     status = check_session(file, state, ins_map_get(s, "name")->text,

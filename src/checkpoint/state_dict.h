@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/** What a state dict of openretina's core-readout models holds: names -> parameters, and what their shapes
- * tell. Names are those of SimpleCoreWrapper and MultiGaussianMaskReadout. */
+/** What a state dict of openretina's core-readout models holds: names -> parameters, and what their
+ * shapes tell. Names are those of SimpleCoreWrapper and MultiGaussianMaskReadout. */
 #ifndef CHECKPOINT_STATE_DICT_H
 #define CHECKPOINT_STATE_DICT_H
 
 #include "insilico/value.h"
 
-/** Sorts the entries: parameters of the model stay in `state`, buffers that are not the model (regularizer
- * filters, grids, counters, default log speeds of 0) move by name to the list `ignored`, and what older
- * versions called `bias_param` becomes `bias`.
+/** Sorts the entries: parameters of the model stay in `state`, buffers that are not the model
+ * (regularizer filters, grids, counters, default log speeds of 0) move by name to the list
+ * `ignored`, and what older versions called `bias_param` becomes `bias`.
  * @return INS_OK; INS_ERR_UNSUPPORTED naming an entry that is neither; INS_ERR_MEMORY */
 ins_status ins_state_sort(const char *file, ins_value *state, ins_value *ignored) INS_CHECKED;
 

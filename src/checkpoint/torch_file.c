@@ -29,8 +29,10 @@ static ins_status read_pickle(ins_torch_file *file) {
   const char *name = ins_archive_name(file->archive);
   const char *member = ins_archive_find(file->archive, "data.pkl");
   if (!member)
-    return ins_fail(INS_ERR_FORMAT, "%s: a ZIP file, but not one of torch: it has no member data.pkl "
-                    "(for a model exported with torch.jit or torch.export, save its state_dict)", name);
+    return ins_fail(INS_ERR_FORMAT,
+                    "%s: a ZIP file, but not one of torch: it has no member data.pkl "
+                    "(for a model exported with torch.jit or torch.export, save its state_dict)",
+                    name);
   file->top = ins_format("%.*s", (int)(strlen(member) - strlen("data.pkl")), member);
   if (!file->top) return INS_ERR_MEMORY;
   char *where = ins_format("%s: damaged: member %s", name, member);

@@ -30,7 +30,9 @@ typedef struct ins_torch_file {
  * @return INS_OK; INS_ERR_IO; INS_ERR_FORMAT; INS_ERR_MEMORY */
 ins_status ins_torch_open(const char *path, ins_torch_file **out) INS_CHECKED;
 void ins_torch_close(ins_torch_file **file);
-static inline ins_node ins_torch_root(const ins_torch_file *file) { return file->pickle.root; }
+static inline ins_node ins_torch_root(const ins_torch_file *file) {
+  return file->pickle.root;
+}
 
 /** The bytes of storage `key`, kept by the file; at least `least` of them. */
 ins_status ins_torch_storage(ins_torch_file *file, ins_node key, size_t least,
@@ -40,8 +42,9 @@ ins_status ins_torch_storage(ins_torch_file *file, ins_node key, size_t least,
  * *out = NULL with INS_OK when its element type has no counterpart here (complex, quantised). */
 ins_status ins_torch_tensor(ins_torch_file *file, ins_node call, ins_value **out) INS_CHECKED;
 
-/** The tree below a node as plain values: texts, numbers, lists, maps and arrays. Objects of unknown
- * classes become maps that name their class, or a text like "<module.Class>"; cycles are cut.
+/** The tree below a node as plain values: texts, numbers, lists, maps and arrays. Objects of
+ * unknown classes become maps that name their class, or a text like "<module.Class>"; cycles are
+ * cut.
  * @return INS_OK; INS_ERR_FORMAT (damaged; nested too deep; too large); INS_ERR_MEMORY */
 ins_status ins_torch_value(ins_torch_file *file, ins_node node, ins_value **out) INS_CHECKED;
 

@@ -5,8 +5,8 @@
 #include "insilico/numpy.h"
 #include "torch_file.h"
 
-/* Element types by the name of their storage class, and as torch.dtype; those without a type of ours
- * (uint16, uint32) are widened as for NumPy. */
+/* Element types by the name of their storage class, and as torch.dtype; those without a type of
+ * ours (uint16, uint32) are widened as for NumPy. */
 static const struct {
   const char *storage, *dtype, *numpy;
 } types[] = {
@@ -26,11 +26,13 @@ typedef struct view {
 } view;
 
 static ins_status broken(const ins_torch_file *file, const char *what) {
-  return ins_fail(INS_ERR_FORMAT, "%s: damaged: a tensor %s", ins_archive_name(file->archive), what);
+  return ins_fail(INS_ERR_FORMAT, "%s: damaged: a tensor %s", ins_archive_name(file->archive),
+                  what);
 }
 
 static bool is_torch_global(const ins_pickle *p, ins_node node, const char *name) {
-  return ins_pk_global_is(p, node, "torch", name) || ins_pk_global_is(p, node, "torch.storage", name) ||
+  return ins_pk_global_is(p, node, "torch", name) ||
+         ins_pk_global_is(p, node, "torch.storage", name) ||
          ins_pk_global_is(p, node, "torch.cuda", name);
 }
 
@@ -42,8 +44,8 @@ static bool type_of(const ins_torch_file *file, ins_node global, ins_numpy_type 
     known = (is_torch_global(p, global, types[i].storage) ||
              is_torch_global(p, global, types[i].dtype)) &&
             ins_numpy_type_read(types[i].numpy, 3, out);
-  if (!known && (is_torch_global(p, global, "BFloat16Storage") ||
-                 is_torch_global(p, global, "bfloat16"))) {
+  if (!known &&
+      (is_torch_global(p, global, "BFloat16Storage") || is_torch_global(p, global, "bfloat16"))) {
     *out = (ins_numpy_type){.dtype = INS_BF16, .size = 2};
     known = true;
   }
@@ -51,10 +53,11 @@ static bool type_of(const ins_torch_file *file, ins_node global, ins_numpy_type 
   return known;
 }
 
-/* The tuple ('storage', class, key, location, count[, ...]) behind a storage; the location, which may be a
- * graphics card, means nothing here. The count is checked against the member when it is read. */
-static ins_status read_storage_id(const ins_torch_file *file, ins_node storage, view *v, bool *known,
-                                  bool typed) {
+/* The tuple ('storage', class, key, location, count[, ...]) behind a storage; the location, which
+ * may be a graphics card, means nothing here. The count is checked against the member when it is
+ * read. */
+static ins_status read_storage_id(const ins_torch_file *file, ins_node storage, view *v,
+                                  bool *known, bool typed) {
   const ins_pickle *p = &file->pickle;
   if (ins_pk_kind(p, storage) != PK_PERSISTENT) return broken(file, "has no storage");
   ins_node id = ins_pk(p, storage)->persistent;

@@ -14,7 +14,8 @@ static bool is_file(const char *path) {
   return stat(path, &about) == 0 && S_ISREG(about.st_mode);
 }
 
-/* Splits "FILE:DATASET" at the first colon before which there is a file: both names may hold colons. */
+/* Splits "FILE:DATASET" at the first colon before which there is a file: both names may hold
+ * colons. */
 static ins_status split(char *path, char **dataset) {
   *dataset = NULL;
   if (is_file(path)) return INS_OK;
@@ -44,8 +45,10 @@ static ins_status read_file(const char *path, const char *dataset, ins_value **o
   size_t n = fread(head, 1, sizeof head, file);
   ins_status status;
   if (n >= 6 && memcmp(head, npy, 6) == 0)
-    status = dataset ? ins_fail(INS_ERR_FORMAT, "%s: a .npy file holds one array without a name; leave "
-                                "out ':%s'", path, dataset)
+    status = dataset ? ins_fail(INS_ERR_FORMAT,
+                                "%s: a .npy file holds one array without a name; leave "
+                                "out ':%s'",
+                                path, dataset)
                      : ins_npy_read(path, file, (size_t)about.st_size, out);
   else if (dataset || (n == sizeof head && memcmp(head, hdf5, sizeof head) == 0))
     status = ins_h5_array_read(path, dataset, out);

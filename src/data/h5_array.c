@@ -6,12 +6,12 @@
 #include "array_readers.h"
 #include "insilico/memory.h"
 
-/* Datasets that a message lists at most; and how much more than its stored bytes a dataset may hold:
- * deflate, the strongest common filter, stays below 1032 : 1. */
+/* Datasets that a message lists at most; and how much more than its stored bytes a dataset may
+ * hold: deflate, the strongest common filter, stays below 1032 : 1. */
 enum { MAX_LISTED = 20, MAX_RATIO = 1100 };
 static const size_t spare_bytes = (size_t)1 << 20;
 
-/* ---- which dataset ------------------------------------------------------------------------------ */
+/* ---- which dataset --------------------------------------------------------------------------- */
 
 typedef struct listing {
   ins_text names;
@@ -40,10 +40,12 @@ static ins_status list_datasets(const char *path, hid_t file, listing *l) {
 
 static ins_status no_choice(const char *path, const char *name, const listing *l) {
   const char *list = l->n ? l->names.data : "no dataset at all";
-  if (name) return ins_fail(INS_ERR_MISSING, "%s: there is no dataset '%s'; there is: %s", path, name, list);
+  if (name)
+    return ins_fail(INS_ERR_MISSING, "%s: there is no dataset '%s'; there is: %s", path, name,
+                    list);
   if (l->n == 0) return ins_fail(INS_ERR_MISSING, "%s: it holds no dataset", path);
-  return ins_fail(INS_ERR_MISSING, "%s: it holds %zu datasets; name one as FILE:DATASET: %s", path, l->n,
-                  list);
+  return ins_fail(INS_ERR_MISSING, "%s: it holds %zu datasets; name one as FILE:DATASET: %s", path,
+                  l->n, list);
 }
 
 static ins_status open_dataset(const char *path, hid_t file, const char *name, hid_t *out) {
@@ -59,13 +61,14 @@ static ins_status open_dataset(const char *path, hid_t file, const char *name, h
   return status;
 }
 
-/* ---- its elements ------------------------------------------------------------------------------- */
+/* ---- its elements ---------------------------------------------------------------------------- */
 
 /* The enumeration in which h5py keeps truth values. */
 static bool is_bool(hid_t type) {
   char name[8];
   signed char value = 1;
-  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2) return false;
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1 || H5Tget_nmembers(type) != 2)
+    return false;
   return H5Tenum_nameof(type, &value, name, sizeof name) >= 0 && strcmp(name, "TRUE") == 0;
 }
 
@@ -77,7 +80,8 @@ static bool is_half(hid_t type) {
          exponent == 5 && fraction == 10;
 }
 
-/* Our type for an integer of the file; unsigned ones of 2 and 4 bytes become the next wider signed one. */
+/* Our type for an integer of the file; unsigned ones of 2 and 4 bytes become the next wider signed
+ * one. */
 static bool integer_of(hid_t type, ins_dtype *out) {
   static const ins_dtype with_sign[] = {[1] = INS_I8, [2] = INS_I16, [4] = INS_I32, [8] = INS_I64};
   static const ins_dtype without[] = {[1] = INS_U8, [2] = INS_I32, [4] = INS_I64, [8] = INS_U64};
@@ -96,19 +100,29 @@ static bool dtype_of(hid_t type, ins_dtype *out) {
   return class == H5T_FLOAT && (size == 4 || size == 8 || is_half(type));
 }
 
-/* The same as an HDF5 type, to which HDF5 converts. Truth values and half precision are read as stored. */
+/* The same as an HDF5 type, to which HDF5 converts. Truth values and half precision are read as
+ * stored. */
 static hid_t memory_type(hid_t type, ins_dtype dtype) {
   hid_t copy;
   switch (dtype) {
-  case INS_U8: return H5Tcopy(H5T_STD_U8LE);
-  case INS_I8: return H5Tcopy(H5T_STD_I8LE);
-  case INS_I16: return H5Tcopy(H5T_STD_I16LE);
-  case INS_I32: return H5Tcopy(H5T_STD_I32LE);
-  case INS_I64: return H5Tcopy(H5T_STD_I64LE);
-  case INS_U64: return H5Tcopy(H5T_STD_U64LE);
-  case INS_F32: return H5Tcopy(H5T_IEEE_F32LE);
-  case INS_F64: return H5Tcopy(H5T_IEEE_F64LE);
-  default: copy = H5Tcopy(type);
+  case INS_U8:
+    return H5Tcopy(H5T_STD_U8LE);
+  case INS_I8:
+    return H5Tcopy(H5T_STD_I8LE);
+  case INS_I16:
+    return H5Tcopy(H5T_STD_I16LE);
+  case INS_I32:
+    return H5Tcopy(H5T_STD_I32LE);
+  case INS_I64:
+    return H5Tcopy(H5T_STD_I64LE);
+  case INS_U64:
+    return H5Tcopy(H5T_STD_U64LE);
+  case INS_F32:
+    return H5Tcopy(H5T_IEEE_F32LE);
+  case INS_F64:
+    return H5Tcopy(H5T_IEEE_F64LE);
+  default:
+    copy = H5Tcopy(type);
   }
   if (dtype == INS_F16) H5Tset_order(copy, H5T_ORDER_LE);
   return copy;
@@ -140,8 +154,8 @@ static ins_status check_stored(const char *path, hid_t set, size_t count, size_t
   size_t bytes, stored = (size_t)H5Dget_storage_size(set);
   size_t most = stored < SIZE_MAX / MAX_RATIO ? stored * MAX_RATIO + spare_bytes : SIZE_MAX;
   if (ins_mul(count, size, &bytes) && bytes <= most) return INS_OK;
-  return ins_fail(INS_ERR_FORMAT, "%s: the dataset claims %zu elements but stores only %zu bytes", path,
-                  count, stored);
+  return ins_fail(INS_ERR_FORMAT, "%s: the dataset claims %zu elements but stores only %zu bytes",
+                  path, count, stored);
 }
 
 static ins_status read_dataset(const char *path, hid_t set, ins_value **out) {
@@ -160,8 +174,10 @@ static ins_status read_dataset(const char *path, hid_t set, ins_value **out) {
   if (status == INS_OK) native = memory_type(type, dtype);
   if (status == INS_OK && count &&
       H5Dread(set, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, (*out)->array.data) < 0)
-    status = ins_fail(INS_ERR_FORMAT, "%s: the dataset cannot be read; it is damaged, or compressed with "
-                      "a filter that this HDF5 lacks", path);
+    status = ins_fail(INS_ERR_FORMAT,
+                      "%s: the dataset cannot be read; it is damaged, or compressed with "
+                      "a filter that this HDF5 lacks",
+                      path);
   if (status != INS_OK) ins_value_destroy(out);
   if (native >= 0) H5Tclose(native);
   if (type >= 0) H5Tclose(type);
@@ -171,7 +187,8 @@ static ins_status read_dataset(const char *path, hid_t set, ins_value **out) {
 static ins_status read_open(const char *path, const char *name, ins_value **out) {
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), set;
   if (file < 0)
-    return ins_fail(INS_ERR_FORMAT, "%s: no HDF5 file, damaged, or open for writing elsewhere", path);
+    return ins_fail(INS_ERR_FORMAT, "%s: no HDF5 file, damaged, or open for writing elsewhere",
+                    path);
   ins_status status = open_dataset(path, file, name, &set);
   if (status == INS_OK) {
     status = ins_within(read_dataset(path, set, out), "%s", name ? name : "the only dataset");

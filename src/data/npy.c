@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* NumPy's .npy: "\x93NUMPY", two bytes of version, the length of the header (2 bytes, from version 2 on 4),
- * the header, which is a Python dictionary {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3)}, and
- * the elements. Described in numpy.lib.format. */
+/* NumPy's .npy: "\x93NUMPY", two bytes of version, the length of the header (2 bytes, from version
+ * 2 on 4), the header, which is a Python dictionary {'descr': '<f4', 'fortran_order': False,
+ * 'shape': (2, 3)}, and the elements. Described in numpy.lib.format. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +27,11 @@ static ins_status broken(const char *path, const char *what) {
   return ins_fail(INS_ERR_FORMAT, "%s: damaged .npy file: %s", path, what);
 }
 
-/* ---- the header's dictionary --------------------------------------------------------------------- */
+/* ---- the header's dictionary ----------------------------------------------------------------- */
 
-static const char *skip(const char *p) { return p + strspn(p, " \t\r\n"); }
+static const char *skip(const char *p) {
+  return p + strspn(p, " \t\r\n");
+}
 
 /* A quoted text without escapes; NULL when there is none. */
 static const char *quoted(const char *p, const char **text, size_t *n) {
@@ -80,8 +82,10 @@ static ins_status read_entry(const char *path, const char **at, header *h) {
     p = quoted(p, &text, &n);
     if (!p) return ins_fail(INS_ERR_FORMAT, "%s: holds structures, not plain numbers", path);
     if (!ins_numpy_type_read(text, n, &h->type))
-      return ins_fail(INS_ERR_FORMAT, "%s: holds elements of type '%.*s', which are no plain real "
-                      "numbers; save it as float32", path, n > 40 ? 40 : (int)n, text);
+      return ins_fail(INS_ERR_FORMAT,
+                      "%s: holds elements of type '%.*s', which are no plain real "
+                      "numbers; save it as float32",
+                      path, n > 40 ? 40 : (int)n, text);
     h->has_type = true;
   } else if (n == 13 && memcmp(key, "fortran_order", 13) == 0) {
     p = read_order(p, h);
@@ -108,7 +112,7 @@ static ins_status parse(const char *path, const char *text, header *h) {
   return INS_OK;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static ins_status read_header(const char *path, FILE *file, size_t size, header *h) {
   unsigned char prefix[12];
@@ -169,12 +173,12 @@ ins_status ins_npy_read(const char *path, FILE *file, size_t size, ins_value **o
   return read_elements(path, file, &h, out);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static const char *descriptions[] = {
-    [INS_U8] = "|u1",  [INS_I8] = "|i1",  [INS_I16] = "<i2", [INS_I32] = "<i4", [INS_I64] = "<i8",
-    [INS_U64] = "<u8", [INS_F16] = "<f2", [INS_BF16] = NULL, [INS_F32] = "<f4", [INS_F64] = "<f8",
-    [INS_BOOL8] = "|b1",
+    [INS_U8] = "|u1",  [INS_I8] = "|i1",  [INS_I16] = "<i2",   [INS_I32] = "<i4",
+    [INS_I64] = "<i8", [INS_U64] = "<u8", [INS_F16] = "<f2",   [INS_BF16] = NULL,
+    [INS_F32] = "<f4", [INS_F64] = "<f8", [INS_BOOL8] = "|b1",
 };
 
 /* Padded with spaces so that the elements begin at a multiple of 64. */
@@ -190,7 +194,14 @@ static ins_status make_header(const ins_array *array, ins_text *out) {
   ins_text_add(&dictionary, "\n");
   ins_status status = ins_text_ok(&dictionary);
   if (status == INS_OK) {
-    const unsigned char prefix[PREFIX] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0,
+    const unsigned char prefix[PREFIX] = {0x93,
+                                          'N',
+                                          'U',
+                                          'M',
+                                          'P',
+                                          'Y',
+                                          1,
+                                          0,
                                           (unsigned char)(dictionary.length & 0xff),
                                           (unsigned char)(dictionary.length >> 8)};
     ins_text_add_bytes(out, prefix, sizeof prefix);
@@ -206,7 +217,8 @@ static ins_status write_part(const char *part, const ins_text *head, const ins_a
   FILE *file = fopen(part, "wb");
   if (!file) return ins_fail(INS_ERR_IO, "%s: cannot be created: %s", part, strerror(errno));
   bool written = fwrite(head->data, 1, head->length, file) == head->length &&
-                 fwrite(array->data, 1, n, file) == n && fflush(file) == 0 && fsync(fileno(file)) == 0;
+                 fwrite(array->data, 1, n, file) == n && fflush(file) == 0 &&
+                 fsync(fileno(file)) == 0;
   int error = errno;
   if (fclose(file) != 0 && written) {
     error = errno;

@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-/* Unsigned 16 and 32 bit integers are not among our types: their `kind` says that they are widened. */
+/* Unsigned 16 and 32 bit integers are not among our types: they become the next wider one. */
 static const struct {
   char kind;
   size_t size;
   ins_dtype dtype;
 } types[] = {
-    {'f', 2, INS_F16}, {'f', 4, INS_F32}, {'f', 8, INS_F64}, {'i', 1, INS_I8},  {'i', 2, INS_I16},
-    {'i', 4, INS_I32}, {'i', 8, INS_I64}, {'u', 1, INS_U8},  {'u', 2, INS_I32}, {'u', 4, INS_I64},
-    {'u', 8, INS_U64}, {'b', 1, INS_BOOL8},
+    {'f', 2, INS_F16}, {'f', 4, INS_F32}, {'f', 8, INS_F64}, {'i', 1, INS_I8},
+    {'i', 2, INS_I16}, {'i', 4, INS_I32}, {'i', 8, INS_I64}, {'u', 1, INS_U8},
+    {'u', 2, INS_I32}, {'u', 4, INS_I64}, {'u', 8, INS_U64}, {'b', 1, INS_BOOL8},
 };
 
 bool ins_numpy_type_read(const char *text, size_t n, ins_numpy_type *out) {

@@ -22,9 +22,13 @@ static const char *const names[] = {
 
 enum { N_TABLES = sizeof tables / sizeof *tables };
 
-const char *const *ins_kernels_names(void) { return names; }
+const char *const *ins_kernels_names(void) {
+  return names;
+}
 
-const char *ins_kernels_name(const ins_kernels *kernels) { return kernels->name; }
+const char *ins_kernels_name(const ins_kernels *kernels) {
+  return kernels->name;
+}
 
 int ins_kernels_level(const char *name) {
   for (int i = 0; i < N_TABLES; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The vector kernels. This file is compiled once for each instruction set, with other options and another
- * name of its only symbol (CMakeLists.txt). */
+/* The vector kernels. This file is compiled once for each instruction set, with other options and
+ * another name of its only symbol (CMakeLists.txt). */
 #include "lanes_backward.h"
 #include "lanes_forward.h"
 #include "lanes_masked.h"
@@ -10,9 +10,9 @@
 #define INS_PATH generic
 #endif
 #define INS_JOIN_(a, b) a##b
-#define INS_JOIN(a, b) INS_JOIN_(a, b)
-#define INS_STRING_(a) #a
-#define INS_STRING(a) INS_STRING_(a)
+#define INS_JOIN(a, b)  INS_JOIN_(a, b)
+#define INS_STRING_(a)  #a
+#define INS_STRING(a)   INS_STRING_(a)
 
 const ins_kernels INS_JOIN(ins_kernels_, INS_PATH) = {
     .name = INS_STRING(INS_PATH),

@@ -5,7 +5,7 @@
 
 #include "lanes_forward.h"
 
-/* ---- space, lanes = output channels --------------------------------------------------------------- */
+/* ---- space, lanes = output channels --------------------------------------------------------- */
 
 #if defined(__AVX512F__)
 enum { WIDE_SPREAD = 8 };
@@ -40,12 +40,24 @@ INLINE void spread_tile(const int P, int rows, int columns, const float *w, ptrd
   while (columns > 0) {
     int part = even_part(columns, TAPS);
     switch (part) {
-    case 1: spread_part(P, 1, rows, w, w_row, dy, dy_row, u); break;
-    case 2: spread_part(P, 2, rows, w, w_row, dy, dy_row, u); break;
-    case 3: spread_part(P, 3, rows, w, w_row, dy, dy_row, u); break;
-    case 4: spread_part(P, 4, rows, w, w_row, dy, dy_row, u); break;
-    case 5: spread_part(P, 5, rows, w, w_row, dy, dy_row, u); break;
-    default: spread_part(P, TAPS, rows, w, w_row, dy, dy_row, u); break;
+    case 1:
+      spread_part(P, 1, rows, w, w_row, dy, dy_row, u);
+      break;
+    case 2:
+      spread_part(P, 2, rows, w, w_row, dy, dy_row, u);
+      break;
+    case 3:
+      spread_part(P, 3, rows, w, w_row, dy, dy_row, u);
+      break;
+    case 4:
+      spread_part(P, 4, rows, w, w_row, dy, dy_row, u);
+      break;
+    case 5:
+      spread_part(P, 5, rows, w, w_row, dy, dy_row, u);
+      break;
+    default:
+      spread_part(P, TAPS, rows, w, w_row, dy, dy_row, u);
+      break;
     }
     columns -= part;
     w += part * VL;
@@ -67,22 +79,38 @@ static void spread(const ins_spread *j) {
       const float *from = dy + p * VL;
       float *to = u + p * VL;
       switch (part) {
-      case 1: spread_tile(1, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      case 2: spread_tile(2, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      case 3: spread_tile(3, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      case 4: spread_tile(4, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      case 5: spread_tile(5, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      case 6: spread_tile(6, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
+      case 1:
+        spread_tile(1, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      case 2:
+        spread_tile(2, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      case 3:
+        spread_tile(3, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      case 4:
+        spread_tile(4, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      case 5:
+        spread_tile(5, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      case 6:
+        spread_tile(6, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
 #if defined(__AVX512F__)
-      case 7: spread_tile(7, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
-      default: spread_tile(8, end - first, j->kernel_w, w, w_row, from, dy_row, to); break;
+      case 7:
+        spread_tile(7, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
+      default:
+        spread_tile(8, end - first, j->kernel_w, w, w_row, from, dy_row, to);
+        break;
 #endif
       }
     }
   }
 }
 
-/* ---- space, lanes = input channels ---------------------------------------------------------------- */
+/* ---- space, lanes = input channels ---------------------------------------------------------- */
 
 /** A column of tiles over all frames. Taps that meet nothing but margin are left out. */
 INLINE void gather_column(const int P, const ins_gather *j, int column) {
@@ -105,83 +133,143 @@ static void gather(const ins_gather *j) {
   for (int p = 0, part; p < j->width; p += part) {
     part = even_part(j->width - p, WIDE);
     switch (part) {
-    case 1: gather_column(1, j, p); break;
-    case 2: gather_column(2, j, p); break;
-    case 3: gather_column(3, j, p); break;
-    case 4: gather_column(4, j, p); break;
-    case 5: gather_column(5, j, p); break;
-    case 6: gather_column(6, j, p); break;
-    case 7: gather_column(7, j, p); break;
-    default: gather_column(8, j, p); break;
+    case 1:
+      gather_column(1, j, p);
+      break;
+    case 2:
+      gather_column(2, j, p);
+      break;
+    case 3:
+      gather_column(3, j, p);
+      break;
+    case 4:
+      gather_column(4, j, p);
+      break;
+    case 5:
+      gather_column(5, j, p);
+      break;
+    case 6:
+      gather_column(6, j, p);
+      break;
+    case 7:
+      gather_column(7, j, p);
+      break;
+    default:
+      gather_column(8, j, p);
+      break;
     }
   }
 }
 
-/* ---- time ---------------------------------------------------------------------------------------- */
+/* ---- time ----------------------------------------------------------------------------------- */
 
-enum { WIDE_BACK = VL == 4 ? 4 : VL / 2 }; /* two frames of it are a whole number of VL vectors */
+/* Pixels of a tile of two frames. */
+#if defined(__AVX512F__)
+enum { WIDE_BACK = 8 };
+#else
+enum { WIDE_BACK = 6 };
+#endif
+enum {
+  WIDE_SUM = VL == 4 ? 4 : VL / 2
+}; /* summed over lanes, two frames are whole vectors of sums */
 
-/** Two consecutive frames s, s + 1 of WIDE_BACK pixels, from all frames of u that reach them. */
-INLINE void gather_time_pair(const ins_gather_time *j, int s, const float *u, const float *w, vf *a,
-                             vf *b) {
+/** Adds to two consecutive frames s, s + 1 of P pixels what all frames of u contribute. */
+INLINE void gather_time_pair(const int P, const ins_gather_time *j, int s, const float *u,
+                             const float *w, vf *a, vf *b) {
   const int c = s + j->shift_t; /* frame t of u has tap c - t for s and c + 1 - t for s + 1 */
   const int first = most(0, c - j->kernel_t + 1), end = most(0, least(j->out_t, c + 1));
   const int both = most(0, c - j->kernel_t + 2), last = least(j->out_t, c + 2);
-  for (int t = first; t < least(both, end); t++) {
-    UNROLL for (int p = 0; p < WIDE_BACK; p++)
-        a[p] += load(w + (c - t) * VL) * load(u + t * j->u_frame + p * VL);
+  if (first < least(both, end)) { /* at most one frame has a tap for s alone */
+    const vf tap = load(w + (ptrdiff_t)(c - first) * VL);
+    UNROLL for (int p = 0; p < P; p++) a[p] += tap * load(u + (size_t)first * j->u_frame + p * VL);
   }
-  const float *frame = u + both * j->u_frame;
+  const float *frame = u + (size_t)both * j->u_frame;
   const float *tap = w + (ptrdiff_t)(c - both) * VL;
-  for (int t = both; t < end; t++, frame += j->u_frame, tap -= VL) {
-    vf now = load(tap), next = load(tap + VL);
-    UNROLL for (int p = 0; p < WIDE_BACK; p++) {
-      vf v = load(frame + p * VL);
+  NO_UNROLL for (int t = both; t < end; t++) {
+    const vf now = load(tap), next = load(tap + VL);
+    UNROLL for (int p = 0; p < P; p++) {
+      const vf v = held(load(frame + p * VL));
       a[p] += now * v;
       b[p] += next * v;
     }
+    frame += j->u_frame;
+    tap -= VL;
   }
-  for (int t = most(both, end); t < last; t++) {
-    UNROLL for (int p = 0; p < WIDE_BACK; p++)
-        b[p] += load(w + (c + 1 - t) * VL) * load(u + t * j->u_frame + p * VL);
+  if (most(both, end) < last) { /* and at most one for s + 1 alone */
+    const int t = last - 1;
+    const vf only = load(w + (ptrdiff_t)(c + 1 - t) * VL);
+    UNROLL for (int p = 0; p < P; p++) b[p] += only * load(u + (size_t)t * j->u_frame + p * VL);
+  }
+}
+
+/** A tile of P columns, for all frames. */
+INLINE void gather_time_column(const int P, const ins_gather_time *j, int column) {
+  for (int s = 0; s < j->in_t; s += 2) {
+    float *d = j->d + s * j->d_frame + column * VL;
+    float *next = s + 1 < j->in_t ? d + j->d_frame : NULL;
+    vf a[WIDE_BACK], b[WIDE_BACK];
+    UNROLL for (int p = 0; p < P; p++) {
+      a[p] = j->accumulate ? load(d + p * VL) : (vf){0};
+      b[p] = j->accumulate && next ? load(next + p * VL) : (vf){0};
+    }
+    for (int g = 0; g < j->n_groups; g++)
+      gather_time_pair(P, j, s, j->u + g * j->u_group + column * VL, j->wt + g * j->wt_group, a, b);
+    UNROLL for (int p = 0; p < P; p++) store(d + p * VL, a[p]);
+    if (next) {
+      UNROLL for (int p = 0; p < P; p++) store(next + p * VL, b[p]);
+    }
   }
 }
 
 static void gather_time(const ins_gather_time *j) {
-  for (int p = 0; p < j->width; p += WIDE_BACK) {
-    for (int s = 0; s < j->in_t; s += 2) {
-      float *d = j->d + s * j->d_frame + p * VL;
-      float *next = s + 1 < j->in_t ? d + j->d_frame : NULL;
-      vf a[WIDE_BACK], b[WIDE_BACK];
-      UNROLL for (int q = 0; q < WIDE_BACK; q++) {
-        a[q] = j->accumulate ? load(d + q * VL) : (vf){0};
-        b[q] = j->accumulate && next ? load(next + q * VL) : (vf){0};
-      }
-      for (int g = 0; g < j->n_groups; g++)
-        gather_time_pair(j, s, j->u + g * j->u_group + p * VL, j->wt + g * j->wt_group, a, b);
-      UNROLL for (int q = 0; q < WIDE_BACK; q++) {
-        store(d + q * VL, a[q]);
-        if (next) store(next + q * VL, b[q]);
-      }
+  for (int p = 0, part; p < j->width; p += part) {
+    part = even_part(j->width - p, WIDE_BACK);
+    switch (part) {
+    case 1:
+      gather_time_column(1, j, p);
+      break;
+    case 2:
+      gather_time_column(2, j, p);
+      break;
+    case 3:
+      gather_time_column(3, j, p);
+      break;
+    case 4:
+      gather_time_column(4, j, p);
+      break;
+    case 5:
+      gather_time_column(5, j, p);
+      break;
+    case 6:
+      gather_time_column(6, j, p);
+      break;
+#if defined(__AVX512F__)
+    case 7:
+      gather_time_column(7, j, p);
+      break;
+    default:
+      gather_time_column(8, j, p);
+      break;
+#endif
     }
   }
 }
 
 static void gather_time_sum(const ins_gather_time *j) {
-  for (int p = 0; p < j->width; p += WIDE_BACK) {
-    const int n = least(WIDE_BACK, j->width - p);
+  for (int column = 0; column < j->width; column += WIDE_SUM) {
+    const int n = least(WIDE_SUM, j->width - column);
     for (int s = 0; s < j->in_t; s += 2) {
-      vf sums[2 * WIDE_BACK];
-      UNROLL for (int q = 0; q < 2 * WIDE_BACK; q++) sums[q] = (vf){0};
+      vf sums[2 * WIDE_SUM];
+      UNROLL for (int p = 0; p < 2 * WIDE_SUM; p++) sums[p] = (vf){0};
       for (int g = 0; g < j->n_groups; g++)
-        gather_time_pair(j, s, j->u + g * j->u_group + p * VL, j->wt + g * j->wt_group, sums,
-                         sums + WIDE_BACK);
-      float out[2 * WIDE_BACK] __attribute__((aligned(VL * 4)));
-      UNROLL for (int q = 0; q < 2 * WIDE_BACK; q += VL) store(out + q, sum_each(sums + q));
-      float *d = j->d + s * j->d_frame + p;
-      for (int q = 0; q < n; q++) d[q] = out[q];
+        gather_time_pair(WIDE_SUM, j, s, j->u + g * j->u_group + column * VL,
+                         j->wt + g * j->wt_group, sums, sums + WIDE_SUM);
+      float out[2 * WIDE_SUM] __attribute__((aligned(VL * 4)));
+      UNROLL for (int p = 0; p < 2 * WIDE_SUM; p += VL) store(out + p, sum_each(sums + p));
+      float *d = j->d + s * j->d_frame + column;
+      for (int p = 0; p < n; p++) d[p] = out[p];
       if (s + 1 < j->in_t) {
-        for (int q = 0; q < n; q++) d[j->d_frame + q] = out[WIDE_BACK + q];
+        for (int p = 0; p < n; p++) d[j->d_frame + p] = out[WIDE_SUM + p];
       }
     }
   }

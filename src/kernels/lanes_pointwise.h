@@ -5,11 +5,11 @@
 
 #include "lanes_vector.h"
 
-/** *e = exp(x) and *m = exp(x) - 1, both to a relative 2e-7, for x <= 0. Range reduction by powers of two
- * and a polynomial for exp(r) - 1, |r| <= ln(2)/2 (coefficients of the Taylor series: at this width the
- * first term left out is below 3e-9 of r). */
+/** *e = exp(x) and *m = exp(x) - 1, both to a relative 2e-7, for x <= 0. Range reduction by powers
+ * of two and a polynomial for exp(r) - 1, |r| <= ln(2)/2 (coefficients of the Taylor series: at
+ * this width the first term left out is below 3e-9 of r). */
 INLINE void exponential(vf x, vf *e, vf *m) {
-  const vf magic = splat(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+  const vf magic = splat(12582912.0f);      /* 1.5 * 2^23: adding it rounds to an integer */
   x = choose(x < -87.0f, splat(-87.0f), x); /* exp(-87) is the smallest normal power; NaN stays */
   vf shifted = x * 1.44269504f + magic;
   vf n = shifted - magic;
@@ -26,7 +26,8 @@ INLINE void exponential(vf x, vf *e, vf *m) {
   *m = power * p + (power - 1.0f);
 }
 
-/** Stores n pixels (one a vector) of the first n_channels channels of a block, one channel a row. */
+/** Stores n pixels (one a vector) of the first n_channels channels of a block, one channel a row.
+ */
 INLINE void store_planar(vf *pixels, int n, int n_channels, float *to, size_t channel) {
   transpose(pixels);
   for (int c = 0; c < VL && c < n_channels; c++, to += channel) {
@@ -45,11 +46,11 @@ static void activate(const ins_activate *j) {
     vf act[VL];
     for (int p = 0; p < n; p++) {
       vf y = load(j->y + (p0 + p) * VL) * scale + shift, e, m;
-      vi positive = y > 0;
-      exponential(choose(positive, (vf){0}, y), &e, &m);
-      act[p] = choose(positive, y, m);
+      vi negative = (vi)y >> 31; /* the sign, in all bits */
+      exponential((vf)(negative & (vi)y), &e, &m);
+      act[p] = (vf)(~negative & (vi)y) + m; /* one of the two is 0 */
       if (j->act) store(j->act + (p0 + p) * VL, act[p]);
-      if (j->slope) store(j->slope + (p0 + p) * VL, choose(positive, scale, scale * e));
+      if (j->slope) store(j->slope + (p0 + p) * VL, scale * e);
     }
     if (!j->planar) continue;
     for (int p = n; p < VL; p++) act[p] = (vf){0};
@@ -57,8 +58,8 @@ static void activate(const ins_activate *j) {
   }
 }
 
-static void multiply(float *a, const float *b, size_t n) {
-  for (size_t i = 0; i < n * VL; i += VL) store(a + i, load(a + i) * load(b + i));
+static void multiply(float *out, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n * VL; i += VL) store(out + i, load(a + i) * load(b + i));
 }
 
 static void to_planar(int n_pixels, int n_channels, const float *a, const float *b, float *planar,

@@ -17,40 +17,79 @@ typedef float vf __attribute__((vector_size(VL * 4)));
 typedef int vi __attribute__((vector_size(VL * 4)));
 typedef float vf_unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
-/* Tiles are functions of constant sizes that must be inlined and unrolled, so that their accumulators
- * are registers. */
+/* Tiles are functions of constant sizes that must be inlined and unrolled, so that their
+ * accumulators are registers. */
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
-#define UNROLL _Pragma("clang loop unroll(full)")
+#define UNROLL    _Pragma("clang loop unroll(full)")
+#define NO_UNROLL _Pragma("clang loop unroll(disable)")
 #else
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL    _Pragma("GCC unroll 16")
+#define NO_UNROLL _Pragma("GCC unroll 1")
 #endif
 
-INLINE vf splat(float x) { return x - (vf){0}; } /* x - 0 is x for every x, also for -0 */
-INLINE vf load(const float *p) { return *(const vf *)(const void *)p; }
-INLINE void store(float *p, vf v) { *(vf *)(void *)p = v; }
-INLINE void store_unaligned(float *p, vf v) { *(vf_unaligned *)(void *)p = v; }
+INLINE vf splat(float x) {
+  return x - (vf){0};
+} /* x - 0 is x for every x, also for -0 */
+INLINE vf load(const float *p) {
+  return *(const vf *)(const void *)p;
+}
+INLINE void store(float *p, vf v) {
+  *(vf *)(void *)p = v;
+}
+INLINE void store_unaligned(float *p, vf v) {
+  *(vf_unaligned *)(void *)p = v;
+}
 
 /** yes where `where` (from a comparison of vectors) is true, else no. */
-INLINE vf choose(vi where, vf yes, vf no) { return (vf)((where & (vi)yes) | (~where & (vi)no)); }
+INLINE vf choose(vi where, vf yes, vf no) {
+  return (vf)((where & (vi)yes) | (~where & (vi)no));
+}
 
-INLINE int least(int a, int b) { return a < b ? a : b; }
-INLINE int most(int a, int b) { return a > b ? a : b; }
+INLINE int least(int a, int b) {
+  return a < b ? a : b;
+}
+INLINE int most(int a, int b) {
+  return a > b ? a : b;
+}
 
-/** The next part when `n` are to be split into as few parts of at most `limit` as possible, evenly. */
+/** Keeps a loaded vector in a register: compilers otherwise load it again for each of its few uses,
+ * and loads are as scarce as multiply-adds. */
+INLINE vf held(vf v) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(v));
+#elif defined(__x86_64__)
+  __asm__("" : "+x"(v));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v));
+#endif
+  return v;
+}
+
+/** The next part when `n` are to be split into as few parts of at most `limit` as possible, evenly.
+ */
 INLINE int even_part(int n, int limit) {
   int parts = (n + limit - 1) / limit;
   return (n + parts - 1) / parts;
 }
 
-/** Swaps the off-diagonal 2x2 blocks of size s between rows a and b (one step of a transposition). */
+/** Swaps the off-diagonal 2x2 blocks of size s between rows a and b (one step of a transposition).
+ */
 INLINE void exchange(vf *a, vf *b, const int s) {
+#if defined(__clang__)
+  vf first, second; /* element by element: it finds the two shuffles itself */
+  UNROLL for (int l = 0; l < VL; l++) {
+    first[l] = l & s ? (*b)[l - s] : (*a)[l];
+    second[l] = l & s ? (*b)[l] : (*a)[l + s];
+  }
+#else
   vi low, high;
   UNROLL for (int l = 0; l < VL; l++) {
     low[l] = l & s ? VL + l - s : l;
     high[l] = l & s ? VL + l : l + s;
   }
   vf first = __builtin_shuffle(*a, *b, low), second = __builtin_shuffle(*a, *b, high);
+#endif
   *a = first;
   *b = second;
 }

@@ -4,8 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-static size_t x_plane(const ins_conv_shape *s) { return (size_t)s->in_h * (size_t)s->in_w; }
-static size_t y_plane(const ins_conv_shape *s) { return (size_t)s->out_h * (size_t)s->out_w; }
+static size_t x_plane(const ins_conv_shape *s) {
+  return (size_t)s->in_h * (size_t)s->in_w;
+}
+static size_t y_plane(const ins_conv_shape *s) {
+  return (size_t)s->out_h * (size_t)s->out_w;
+}
 
 /* y[h,w] += sum_{a,b} ws[a,b] z[h+a-pad, w+b-pad], or transposed z[...] += ws[a,b] y[h,w]. */
 static void space(const ins_conv_shape *s, const float *ws, double *z, double *y, bool transposed) {
@@ -44,14 +48,15 @@ static void time_at(const ins_conv_shape *s, const float *wt, int t, double *x, 
   }
 }
 
-static void run(const ins_conv_shape *s, const float *wt, const float *ws, double *x, double *y, double *z,
-                bool transposed) {
+static void run(const ins_conv_shape *s, const float *wt, const float *ws, double *x, double *y,
+                double *z, bool transposed) {
   const size_t pairs = (size_t)s->out_channels * (size_t)s->in_channels;
   for (size_t pair = 0; pair < pairs; pair++) {
     const size_t o = pair / (size_t)s->in_channels, i = pair % (size_t)s->in_channels;
     const float *time = wt + pair * (size_t)s->kernel_t;
     const float *plane = ws + pair * (size_t)(s->kernel_h * s->kernel_w);
-    double *from = x + i * (size_t)s->in_t * x_plane(s), *to = y + o * (size_t)s->out_t * y_plane(s);
+    double *from = x + i * (size_t)s->in_t * x_plane(s),
+           *to = y + o * (size_t)s->out_t * y_plane(s);
     for (int t = 0; t < s->out_t; t++, to += y_plane(s)) {
       memset(z, 0, x_plane(s) * sizeof *z);
       if (!transposed) time_at(s, time, t, from, z, false);
@@ -61,8 +66,8 @@ static void run(const ins_conv_shape *s, const float *wt, const float *ws, doubl
   }
 }
 
-void ins_reference_separable(const ins_conv_shape *shape, const float *wt, const float *ws, const double *x,
-                             double *plane, double *y) {
+void ins_reference_separable(const ins_conv_shape *shape, const float *wt, const float *ws,
+                             const double *x, double *plane, double *y) {
   memset(y, 0, (size_t)shape->out_channels * (size_t)shape->out_t * y_plane(shape) * sizeof *y);
   run(shape, wt, ws, (double *)(uintptr_t)x, y, plane, false);
 }
@@ -73,7 +78,15 @@ void ins_reference_separable_backward(const ins_conv_shape *shape, const float *
   run(shape, wt, ws, dx, (double *)(uintptr_t)dy, plane, true);
 }
 
-double ins_reference_elu(double x) { return x > 0 ? x : expm1(x); }
-double ins_reference_elu_slope(double x) { return x > 0 ? 1 : exp(x); }
-double ins_reference_softplus(double x) { return x > 20 ? x : log1p(exp(x)); }
-double ins_reference_softplus_slope(double x) { return x > 20 ? 1 : 1 / (1 + exp(-x)); }
+double ins_reference_elu(double x) {
+  return x > 0 ? x : expm1(x);
+}
+double ins_reference_elu_slope(double x) {
+  return x > 0 ? 1 : exp(x);
+}
+double ins_reference_softplus(double x) {
+  return x > 20 ? x : log1p(exp(x));
+}
+double ins_reference_softplus_slope(double x) {
+  return x > 20 ? 1 : 1 / (1 + exp(-x));
+}

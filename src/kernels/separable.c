@@ -4,23 +4,31 @@
 #include <string.h>
 
 enum {
-  NEAR_CACHE_FLOATS = 4096, /* half of a 32 kB cache: what the rows waiting for the temporal step may fill */
+  NEAR_CACHE_FLOATS = 6144, /* three quarters of a cache of 32 kB */
   FEW_CHANNELS = 8          /* input channels below which most lanes would be idle */
 };
 
-static size_t stride_of(size_t n) { return (n + 6) / 16 * 16 + 9; } /* least m >= n with m mod 16 = 9 */
+static size_t stride_of(size_t n) {
+  return (n + 6) / 16 * 16 + 9;
+} /* least m >= n with m mod 16 = 9 */
 
-size_t ins_row_stride(size_t n_pixels) { return stride_of(n_pixels); }
+size_t ins_row_stride(size_t n_pixels) {
+  return stride_of(n_pixels);
+}
 
-size_t ins_frame_stride(size_t n_floats) { return 16 * stride_of((n_floats + 15) / 16); }
+size_t ins_frame_stride(size_t n_floats) {
+  return 16 * stride_of((n_floats + 15) / 16);
+}
 
 int ins_blocks(const ins_kernels *kernels, int n_channels) {
   return (n_channels + kernels->lanes - 1) / kernels->lanes;
 }
 
-static size_t area(int a, int b) { return (size_t)a * (size_t)b; }
+static size_t area(int a, int b) {
+  return (size_t)a * (size_t)b;
+}
 
-/* ---- layout ---------------------------------------------------------------------------------------- */
+/* ---- layout --------------------------------------------------------------------------------- */
 
 /* Carves n floats off `at`, in whole cache lines; with at == NULL it only counts. */
 static float *carve(float **at, size_t *total, size_t n) {
@@ -36,6 +44,18 @@ static int widest_row(const ins_conv_shape *s) {
   return full > s->in_w + 2 * s->pad_w ? full : s->in_w + 2 * s->pad_w;
 }
 
+/* How many columns of a row are worked on together, and for how many output channels their u is
+ * made before the temporal step adds it to d. */
+static void choose_parts(ins_separable *c) {
+  const ins_conv_shape *s = &c->shape;
+  const int lanes = c->kernels->lanes, n_parts = (s->in_w + INS_TILE_PIXELS - 1) / INS_TILE_PIXELS;
+  c->part = (s->in_w + n_parts - 1) / n_parts;
+  const int d = s->in_t * c->part * lanes, u = s->out_t * c->part * lanes;
+  c->group = u > 0 ? (NEAR_CACHE_FLOATS - d) / u : 1;
+  if (c->group > s->out_channels) c->group = s->out_channels;
+  if (c->group < 1) c->group = 1;
+}
+
 static void lay_out_backward(ins_separable *c, float **at, size_t *total) {
   const ins_conv_shape *s = &c->shape;
   const size_t lanes = (size_t)c->kernels->lanes;
@@ -43,13 +63,11 @@ static void lay_out_backward(ins_separable *c, float **at, size_t *total) {
   c->d_row = ins_row_stride((size_t)s->in_w + INS_TILE_PIXELS) * lanes;
   c->group = c->out_blocks;
   if (c->lanes_are_inputs) {
-    const size_t channel = (size_t)s->out_t * c->u_row;
-    c->group = channel ? (int)(NEAR_CACHE_FLOATS / channel) : 1;
-    if (c->group < 1) c->group = 1;
-    if (c->group > s->out_channels) c->group = s->out_channels;
+    choose_parts(c);
+    c->u_row = ins_row_stride((size_t)c->part + INS_TILE_PIXELS) * lanes;
     c->wt_back = carve(at, total, area(c->in_blocks, s->out_channels) * s->kernel_t * lanes);
-    c->ws_back =
-        carve(at, total, area(c->in_blocks, s->out_channels) * area(s->kernel_h, s->kernel_w) * lanes);
+    c->ws_back = carve(
+        at, total, area(c->in_blocks, s->out_channels) * area(s->kernel_h, s->kernel_w) * lanes);
   }
   c->u = carve(at, total, area(c->group, s->out_t) * c->u_row);
   c->d = carve(at, total, (size_t)s->in_t * c->d_row);
@@ -81,14 +99,16 @@ static size_t lay_out(ins_separable *c, const ins_conv_shape *shape, const ins_k
   return total;
 }
 
-size_t ins_separable_floats(const ins_conv_shape *shape, const ins_kernels *kernels, bool gradient) {
+size_t ins_separable_floats(const ins_conv_shape *shape, const ins_kernels *kernels,
+                            bool gradient) {
   ins_separable layout;
   return lay_out(&layout, shape, kernels, gradient, NULL);
 }
 
-/* ---- packing --------------------------------------------------------------------------------------- */
+/* ---- packing -------------------------------------------------------------------------------- */
 
-/* to[block][other][n][lane] = from[o][i][n], where `lane` runs over o, or over i when lanes_are_inputs. */
+/* to[block][other][n][lane] = from[o][i][n], where `lane` runs over o, or over i when
+ * lanes_are_inputs. */
 static void pack(const ins_separable *c, bool lanes_are_inputs, int n, bool reversed_rows, int row,
                  const float *from, float *to) {
   const int lanes = c->kernels->lanes, n_in = c->shape.in_channels, n_out = c->shape.out_channels;
@@ -99,7 +119,8 @@ static void pack(const ins_separable *c, bool lanes_are_inputs, int n, bool reve
       float *block = to + (area(mine / lanes, n_other) + (size_t)other) * area(n, lanes);
       for (int k = 0; k < n; k++) {
         const int k_to = reversed_rows ? k - k % row + row - 1 - k % row : k;
-        block[area(k_to, lanes) + (size_t)(mine % lanes)] = from[(area(o, n_in) + (size_t)i) * (size_t)n + (size_t)k];
+        block[area(k_to, lanes) + (size_t)(mine % lanes)] =
+            from[(area(o, n_in) + (size_t)i) * (size_t)n + (size_t)k];
       }
     }
   }
@@ -117,7 +138,7 @@ void ins_separable_init(ins_separable *out, const ins_conv_shape *shape, const i
   }
 }
 
-/* ---- forward --------------------------------------------------------------------------------------- */
+/* ---- forward -------------------------------------------------------------------------------- */
 
 /* y of one block of output channels and n_frames frames from t, all input channels. */
 static void forward_block(const ins_separable *c, const float *x, size_t x_channel, size_t x_frame,
@@ -189,7 +210,7 @@ void ins_separable_forward(const ins_separable *c, const float *x, size_t x_chan
   }
 }
 
-/* ---- backward -------------------------------------------------------------------------------------- */
+/* ---- backward ------------------------------------------------------------------------------- */
 
 size_t ins_separable_dy_floats(const ins_separable *c) {
   const ins_conv_shape *s = &c->shape;
@@ -203,8 +224,10 @@ void ins_separable_set_dy(const ins_separable *c, const float *g, const float *s
   const int lanes = c->kernels->lanes;
   const size_t vectors = area(c->out_blocks, s->out_t) * area(s->out_h, s->out_w);
   if (!c->lanes_are_inputs) {
-    if (g != dy) memcpy(dy, g, vectors * (size_t)lanes * sizeof *dy);
-    if (slope) c->kernels->multiply(dy, slope, vectors);
+    if (slope)
+      c->kernels->multiply(dy, g, slope, vectors);
+    else if (g != dy)
+      memcpy(dy, g, vectors * (size_t)lanes * sizeof *dy);
     return;
   }
   const size_t dy_frame = area(s->out_h, c->dy_row), row = area(s->out_w, lanes);
@@ -212,7 +235,8 @@ void ins_separable_set_dy(const ins_separable *c, const float *g, const float *s
     const int left = s->out_channels - block * lanes;
     for (int t = 0; t < s->out_t; t++) {
       for (int h = 0; h < s->out_h; h++) {
-        const size_t from = ((area(block, s->out_t) + (size_t)t) * (size_t)s->out_h + (size_t)h) * row;
+        const size_t from =
+            ((area(block, s->out_t) + (size_t)t) * (size_t)s->out_h + (size_t)h) * row;
         float *to = dy + area(block * lanes, s->out_t) * dy_frame + (size_t)t * dy_frame +
                     area(h, c->dy_row) + (size_t)c->dy_left;
         c->kernels->to_planar(s->out_w, left < lanes ? left : lanes, g + from,
@@ -259,12 +283,15 @@ static void backward_row_summed(const ins_separable *c, const float *dy, int i, 
   c->kernels->gather_time_sum(&gather);
 }
 
-/* Input row h of one block of input channels, lanes = input channels: into c->d [t][column][lane]. */
-static void backward_row_lanes(const ins_separable *c, const float *dy, int block, int h) {
+/* Columns [column, column + width) of input row h of one block of input channels, lanes = input
+ * channels: into c->d [t][column][lane]. */
+static void backward_part_lanes(const ins_separable *c, const float *dy, int block, int h,
+                                int column, int width) {
   const ins_conv_shape *s = &c->shape;
   const size_t lanes = (size_t)c->kernels->lanes, dy_frame = area(s->out_h, c->dy_row);
   const size_t space = area(s->kernel_h, s->kernel_w) * lanes, time = (size_t)s->kernel_t * lanes;
-  const int first = s->pad_w - (s->kernel_w - 1) + c->dy_left; /* column of dy under tap 0 of column 0 */
+  /* of dy, under tap 0 of our first column */
+  const int first = column + s->pad_w - (s->kernel_w - 1) + c->dy_left;
   for (int o = 0; o < s->out_channels; o += c->group) {
     const int n = s->out_channels - o < c->group ? s->out_channels - o : c->group;
     const size_t pair = area(block, s->out_channels) + (size_t)o;
@@ -274,7 +301,7 @@ static void backward_row_lanes(const ins_separable *c, const float *dy, int bloc
                            .kernel_h = s->kernel_h,
                            .kernel_w = s->kernel_w,
                            .out_h = s->out_h,
-                           .width = s->in_w,
+                           .width = width,
                            .first_valid = c->dy_left - first,
                            .end_valid = c->dy_left + s->out_w - first,
                            .ws = c->ws_back + (pair + (size_t)g) * space,
@@ -290,16 +317,25 @@ static void backward_row_lanes(const ins_separable *c, const float *dy, int bloc
                                .shift_t = s->shift_t,
                                .in_t = s->in_t,
                                .out_t = s->out_t,
-                               .width = s->in_w,
+                               .width = width,
                                .wt = c->wt_back + pair * time,
                                .wt_group = time,
                                .u = c->u,
                                .u_group = (size_t)s->out_t * c->u_row,
                                .u_frame = c->u_row,
-                               .d = c->d,
+                               .d = c->d + area(column, c->kernels->lanes),
                                .d_frame = c->d_row,
                                .accumulate = o > 0};
     c->kernels->gather_time(&in_time);
+  }
+}
+
+/* In parts small enough for the nearest cache to keep d and u from one output channel to the next.
+ */
+static void backward_row_lanes(const ins_separable *c, const float *dy, int block, int h) {
+  for (int column = 0; column < c->shape.in_w; column += c->part) {
+    const int left = c->shape.in_w - column;
+    backward_part_lanes(c, dy, block, h, column, left < c->part ? left : c->part);
   }
 }
 
@@ -308,8 +344,8 @@ static int channels_of(const ins_separable *c, int block) {
   return left < c->kernels->lanes ? left : c->kernels->lanes;
 }
 
-void ins_separable_backward_planar(const ins_separable *c, const float *dy, float *dx, size_t dx_channel,
-                                   size_t dx_frame) {
+void ins_separable_backward_planar(const ins_separable *c, const float *dy, float *dx,
+                                   size_t dx_channel, size_t dx_frame) {
   const ins_conv_shape *s = &c->shape;
   if (!c->lanes_are_inputs) {
     for (int i = 0; i < s->in_channels; i++) {
@@ -338,12 +374,22 @@ static void backward_lanes_summed(const ins_separable *c, const float *dy, float
     for (int h = 0; h < s->in_h; h++) {
       backward_row_summed(c, dy, i, h, c->d, c->d_row);
       for (int t = 0; t < s->in_t; t++) {
-        float *to = dx + (((block + (size_t)t) * (size_t)s->in_h + (size_t)h) * (size_t)s->in_w) * lanes +
-                    (size_t)i % lanes;
-        for (int w = 0; w < s->in_w; w++) to[(size_t)w * lanes] = c->d[(size_t)t * c->d_row + (size_t)w];
+        float *to =
+            dx + (((block + (size_t)t) * (size_t)s->in_h + (size_t)h) * (size_t)s->in_w) * lanes +
+            (size_t)i % lanes;
+        for (int w = 0; w < s->in_w; w++)
+          to[(size_t)w * lanes] = c->d[(size_t)t * c->d_row + (size_t)w];
       }
     }
   }
+}
+
+static void finish_row(const ins_separable *c, size_t at, const float *d, const float *slope,
+                       float *dx) {
+  if (slope)
+    c->kernels->multiply(dx + at, d, slope + at, (size_t)c->shape.in_w);
+  else
+    memcpy(dx + at, d, area(c->shape.in_w, c->kernels->lanes) * sizeof *dx);
 }
 
 void ins_separable_backward_lanes(const ins_separable *c, const float *dy, const float *slope,
@@ -352,15 +398,16 @@ void ins_separable_backward_lanes(const ins_separable *c, const float *dy, const
   const size_t row = area(s->in_w, c->kernels->lanes), frame = (size_t)s->in_h * row;
   if (!c->lanes_are_inputs) {
     backward_lanes_summed(c, dy, dx);
+    if (slope)
+      c->kernels->multiply(dx, dx, slope, area(c->in_blocks, s->in_t) * area(s->in_h, s->in_w));
   } else {
     for (int block = 0; block < c->in_blocks; block++) {
       for (int h = 0; h < s->in_h; h++) {
         backward_row_lanes(c, dy, block, h);
         for (int t = 0; t < s->in_t; t++)
-          memcpy(dx + (area(block, s->in_t) + (size_t)t) * frame + (size_t)h * row,
-                 c->d + (size_t)t * c->d_row, row * sizeof *dx);
+          finish_row(c, (area(block, s->in_t) + (size_t)t) * frame + (size_t)h * row,
+                     c->d + (size_t)t * c->d_row, slope, dx);
       }
     }
   }
-  if (slope) c->kernels->multiply(dx, slope, area(c->in_blocks, s->in_t) * area(s->in_h, s->in_w));
 }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 ins_status ins_arena_take(ins_arena *arena, size_t n, size_t size, void *out) {
-  ins_status status = ins_grow(&arena->blocks, &arena->capacity, arena->n + 1, sizeof *arena->blocks);
+  ins_status status =
+      ins_grow(&arena->blocks, &arena->capacity, arena->n + 1, sizeof *arena->blocks);
   void *memory = NULL;
   if (status == INS_OK) status = ins_alloc(n, size, &memory);
   if (status == INS_OK) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Memory that is taken piece by piece and freed all at once: a model's weights, a plan's buffers. */
+/** Memory that is taken piece by piece and freed all at once: a model's weights, a plan's buffers.
+ */
 #ifndef INSILICO_ARENA_H
 #define INSILICO_ARENA_H
 

@@ -3,16 +3,17 @@
 
 #include <string.h>
 
-/* ---- settings --------------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------- */
 
-static ins_status integer(const ins_value *value, const char *path, long low, long high, long *out) {
+static ins_status integer(const ins_value *value, const char *path, long low, long high,
+                          long *out) {
   if (!value || value->kind == INS_NULL)
     return ins_fail(INS_ERR_MISSING, "the architecture says nothing about %s", path);
   if (value->kind != INS_INT)
     return ins_fail(INS_ERR_FORMAT, "%s of the architecture must be a whole number", path);
   if (value->integer < low || value->integer > high)
-    return ins_fail(INS_ERR_FORMAT, "%s of the architecture is %lld, but must be from %ld to %ld", path,
-                    (long long)value->integer, low, high);
+    return ins_fail(INS_ERR_FORMAT, "%s of the architecture is %lld, but must be from %ld to %ld",
+                    path, (long long)value->integer, low, high);
   *out = (long)value->integer;
   return INS_OK;
 }
@@ -26,7 +27,8 @@ ins_status ins_builder_ints(const ins_builder *b, const char *path, size_t n, lo
   const ins_value *list = ins_value_at(b->architecture, path);
   if (!list) return ins_fail(INS_ERR_MISSING, "the architecture says nothing about %s", path);
   if (list->kind != INS_LIST || list->children.n != n)
-    return ins_fail(INS_ERR_FORMAT, "%s of the architecture must be a list of %zu whole numbers", path, n);
+    return ins_fail(INS_ERR_FORMAT, "%s of the architecture must be a list of %zu whole numbers",
+                    path, n);
   ins_status status = INS_OK;
   for (size_t i = 0; i < n && status == INS_OK; i++)
     status = integer(list->children.items[i], path, low, high, &out[i]);
@@ -38,11 +40,11 @@ ins_status ins_builder_absent(const ins_builder *b, const char *path, const char
   if (!value || value->kind == INS_NULL || (value->kind == INS_BOOL && !value->boolean) ||
       (value->kind == INS_LIST && value->children.n == 0))
     return INS_OK;
-  return ins_fail(INS_ERR_UNSUPPORTED, "the model uses %s (%s), which insilico cannot compute yet", what,
-                  path);
+  return ins_fail(INS_ERR_UNSUPPORTED, "the model uses %s (%s), which insilico cannot compute yet",
+                  what, path);
 }
 
-/* ---- parameters ------------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 static bool find(const ins_builder *b, const char *name, size_t *at) {
   const ins_value *map = b->parameters;
@@ -68,7 +70,8 @@ static const char *shape_text(int n_dims, const size_t *shape, ins_text *text) {
   return text->data ? text->data : "[?]";
 }
 
-static ins_status array_of(const ins_builder *b, const char *name, size_t *at, const ins_array **out) {
+static ins_status array_of(const ins_builder *b, const char *name, size_t *at,
+                           const ins_array **out) {
   *at = 0;
   *out = NULL;
   if (!find(b, name, at)) return ins_fail(INS_ERR_MISSING, "the model has no parameter %s", name);
@@ -85,7 +88,8 @@ ins_status ins_builder_shape(const ins_builder *b, const char *name, int n_dims,
   ins_status status = array_of(b, name, &at, &array);
   if (status != INS_OK) return status;
   if (array->n_dims != n_dims)
-    return ins_fail(INS_ERR_SHAPE, "the parameter %s has %d axes, but needs %d", name, array->n_dims, n_dims);
+    return ins_fail(INS_ERR_SHAPE, "the parameter %s has %d axes, but needs %d", name,
+                    array->n_dims, n_dims);
   memcpy(shape, array->shape, (size_t)n_dims * sizeof *shape);
   return INS_OK;
 }
@@ -104,8 +108,9 @@ ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int 
   if (status != INS_OK) return status;
   if (array->n_dims != n_dims || memcmp(array->shape, shape, (size_t)n_dims * sizeof *shape) != 0) {
     ins_text has = {0}, needs = {0};
-    status = ins_fail(INS_ERR_SHAPE, "the parameter %s is %s, but the architecture needs %s", name,
-                      shape_text(array->n_dims, array->shape, &has), shape_text(n_dims, shape, &needs));
+    status =
+        ins_fail(INS_ERR_SHAPE, "the parameter %s is %s, but the architecture needs %s", name,
+                 shape_text(array->n_dims, array->shape, &has), shape_text(n_dims, shape, &needs));
     ins_text_free(&has);
     ins_text_free(&needs);
     return status;
@@ -135,7 +140,8 @@ ins_status ins_builder_finish(const ins_builder *b) {
     const char *name = b->parameters->children.keys[i];
     if (!b->used[i] && !plays_no_part(name))
       return ins_fail(INS_ERR_UNSUPPORTED,
-                      "the model has a parameter %s, which the architecture has no place for", name);
+                      "the model has a parameter %s, which the architecture has no place for",
+                      name);
   }
   return INS_OK;
 }

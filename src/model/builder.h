@@ -15,8 +15,10 @@ typedef struct ins_builder {
   long in[4]; /* in_shape [C,T,H,W] */
 } ins_builder;
 
-/** What a setting "core.x" of the architecture says, within [low, high]. INS_ERR_MISSING, INS_ERR_FORMAT. */
-ins_status ins_builder_int(const ins_builder *b, const char *path, long low, long high, long *out) INS_CHECKED;
+/** What a setting "core.x" of the architecture says, within [low, high]. INS_ERR_MISSING,
+ * INS_ERR_FORMAT. */
+ins_status ins_builder_int(const ins_builder *b, const char *path, long low, long high,
+                           long *out) INS_CHECKED;
 /** A list of n integers within [low, high]. */
 ins_status ins_builder_ints(const ins_builder *b, const char *path, size_t n, long low, long high,
                             long *out) INS_CHECKED;
@@ -29,7 +31,8 @@ bool ins_builder_has(const ins_builder *b, const char *name);
 ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int n_dims,
                             const size_t *shape, float **out) INS_CHECKED;
 /** Shape of a parameter of n_dims axes. INS_ERR_MISSING, INS_ERR_SHAPE. */
-ins_status ins_builder_shape(const ins_builder *b, const char *name, int n_dims, size_t *shape) INS_CHECKED;
+ins_status ins_builder_shape(const ins_builder *b, const char *name, int n_dims,
+                             size_t *shape) INS_CHECKED;
 /** Element type of a parameter; INS_F32 when there is none of that name. */
 ins_dtype ins_builder_dtype(const ins_builder *b, const char *name);
 /** INS_ERR_UNSUPPORTED, naming it, when a parameter was not used. */

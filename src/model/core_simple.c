@@ -7,7 +7,7 @@
 
 enum { MOST_LAYERS = 64, MOST_KERNEL = 1024, MOST_CHANNELS = 1 << 14, NAME = 96 };
 
-/* ---- padding ---------------------------------------------------------------------------------------- */
+/* ---- padding -------------------------------------------------------------------------------- */
 
 static void pad_same(ins_layer_info *layer) {
   const int kernel[3] = {layer->kernel_t, layer->kernel_h, layer->kernel_w};
@@ -39,8 +39,10 @@ static ins_status read_padding(const ins_builder *b, const char *path, bool fall
       return INS_OK;
     }
     if (strcmp(value->text, "valid") != 0)
-      return ins_fail(INS_ERR_FORMAT, "%s of the architecture is '%s', but must be 'same', 'valid', true, "
-                      "false, a number, or three numbers", path, value->text);
+      return ins_fail(INS_ERR_FORMAT,
+                      "%s of the architecture is '%s', but must be 'same', 'valid', true, "
+                      "false, a number, or three numbers",
+                      path, value->text);
   } else if (value->kind == INS_LIST) {
     status = ins_builder_ints(b, path, 3, 0, MOST_KERNEL, by);
   } else {
@@ -51,10 +53,10 @@ static ins_status read_padding(const ins_builder *b, const char *path, bool fall
   return status;
 }
 
-/* ---- temporal kernels ------------------------------------------------------------------------------- */
+/* ---- temporal kernels ----------------------------------------------------------------------- */
 
-/* One tap of the basis, in the float32 steps of openretina's temporal_basis(): the phase is large, and
- * its rounding is visible in the weights. */
+/* One tap of the basis, in the float32 steps of openretina's temporal_basis(): the phase is large,
+ * and its rounding is visible in the weights. */
 typedef struct basis {
   float phase, mask; /* of k = 1; k times it is rounded again */
 } basis;
@@ -70,8 +72,8 @@ static basis basis_at(int t, int length, float stretch) {
 }
 
 /* wt[o,i,t] = sum_k sin[o,i,k] mask[t] sin(k phase[t]) + cos[o,i,k] mask[t] cos(k phase[t]) */
-static void temporal_kernels(size_t pairs, int length, size_t n_k, float stretch, const float *sines,
-                             const float *cosines, float *wt) {
+static void temporal_kernels(size_t pairs, int length, size_t n_k, float stretch,
+                             const float *sines, const float *cosines, float *wt) {
   for (int t = 0; t < length; t++) {
     const basis at = basis_at(t, length, stretch);
     for (size_t pair = 0; pair < pairs; pair++) {
@@ -86,7 +88,7 @@ static void temporal_kernels(size_t pairs, int length, size_t n_k, float stretch
   }
 }
 
-/* ---- parameters of a layer -------------------------------------------------------------------------- */
+/* ---- parameters of a layer ------------------------------------------------------------------ */
 
 static const char *named(char out[NAME], int layer, const char *leaf) {
   snprintf(out, NAME, "core.features.layer%d.%s", layer, leaf);
@@ -122,14 +124,16 @@ static ins_status read_convolution(ins_builder *b, int l, const ins_layer_info *
     status = ins_builder_take(b, named(name, l, "conv.weight_spatial"), true, 5, space, &layer->ws);
   if (status == INS_OK) status = read_stretch(b, l, &stretch);
   if (status == INS_OK)
-    status = ins_arena_take(b->arena, o * i * (size_t)info->kernel_t, sizeof *layer->wt, &layer->wt);
+    status =
+        ins_arena_take(b->arena, o * i * (size_t)info->kernel_t, sizeof *layer->wt, &layer->wt);
   if (status == INS_OK)
     temporal_kernels(o * i, info->kernel_t, time[2], stretch, sines, cosines, layer->wt);
   return status;
 }
 
 /* Batch norm with its running statistics, and the bias after it: scale * y + shift. */
-static ins_status read_scale(ins_builder *b, int l, const ins_layer_info *info, ins_simple_layer *layer) {
+static ins_status read_scale(ins_builder *b, int l, const ins_layer_info *info,
+                             ins_simple_layer *layer) {
   enum { WEIGHT, BIAS, MEAN, VARIANCE, N };
   static const char *const leaves[N] = {"norm.weight", "norm.bias", "norm.running_mean",
                                         "norm.running_var"};
@@ -153,17 +157,20 @@ static ins_status read_scale(ins_builder *b, int l, const ins_layer_info *info, 
   return status;
 }
 
-/* ---- the core --------------------------------------------------------------------------------------- */
+/* ---- the core ------------------------------------------------------------------------------- */
 
 static ins_status refuse_what_is_not_computed(const ins_builder *b) {
   const char *convolution =
       ins_value_text_or(ins_value_at(b->architecture, "core.convolution"), "custom_separable");
   if (strcmp(convolution, "custom_separable") != 0)
-    return ins_fail(INS_ERR_UNSUPPORTED, "insilico cannot compute convolutions of type '%s' yet "
-                    "(core.convolution)", convolution);
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "insilico cannot compute convolutions of type '%s' yet "
+                    "(core.convolution)",
+                    convolution);
   ins_status status = ins_builder_absent(b, "core.maxpool_every_n_layers", "max pooling");
   if (status == INS_OK)
-    status = ins_builder_absent(b, "core.downsample_input_kernel_size", "down-sampling of its input");
+    status =
+        ins_builder_absent(b, "core.downsample_input_kernel_size", "down-sampling of its input");
   if (status == INS_OK)
     status = ins_builder_absent(b, "core.color_squashing_weights", "squashing of colours to grey");
   return status;
@@ -173,16 +180,20 @@ static ins_status read_geometry(ins_builder *b, ins_simple_core *core) {
   long channels[MOST_LAYERS + 1], time[MOST_LAYERS], space[MOST_LAYERS];
   const size_t n = ins_value_count(ins_value_at(b->architecture, "core.temporal_kernel_sizes"));
   if (n < 1 || n > MOST_LAYERS)
-    return ins_fail(INS_ERR_FORMAT, "core.temporal_kernel_sizes of the architecture must list 1 to %d "
-                    "kernels, one a layer", MOST_LAYERS);
+    return ins_fail(INS_ERR_FORMAT,
+                    "core.temporal_kernel_sizes of the architecture must list 1 to %d "
+                    "kernels, one a layer",
+                    MOST_LAYERS);
   ins_status status = ins_builder_ints(b, "core.temporal_kernel_sizes", n, 1, MOST_KERNEL, time);
   if (status == INS_OK)
     status = ins_builder_ints(b, "core.spatial_kernel_sizes", n, 1, MOST_KERNEL, space);
   if (status == INS_OK)
     status = ins_builder_ints(b, "core.channels", n + 1, 1, MOST_CHANNELS, channels);
   if (status == INS_OK && channels[0] != b->in[0])
-    status = ins_fail(INS_ERR_SHAPE, "the core takes %ld channels (core.channels), but the stimulus has "
-                      "%ld (in_shape)", channels[0], b->in[0]);
+    status = ins_fail(INS_ERR_SHAPE,
+                      "the core takes %ld channels (core.channels), but the stimulus has "
+                      "%ld (in_shape)",
+                      channels[0], b->in[0]);
   if (status == INS_OK) status = ins_arena_take(b->arena, n, sizeof *core->info, &core->info);
   if (status == INS_OK) status = ins_arena_take(b->arena, n, sizeof *core->layers, &core->layers);
   core->n_layers = (int)n;
@@ -193,7 +204,8 @@ static ins_status read_geometry(ins_builder *b, ins_simple_core *core) {
                                      .kernel_h = (int)space[l],
                                      .kernel_w = (int)space[l]};
     /* openretina's defaults: no padding of the input layer, "same" of the others */
-    status = read_padding(b, l ? "core.hidden_padding" : "core.input_padding", l > 0, &core->info[l]);
+    status =
+        read_padding(b, l ? "core.hidden_padding" : "core.input_padding", l > 0, &core->info[l]);
   }
   return status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** openretina's SimpleCoreWrapper: layers of convolution, batch norm, bias, ELU; then frames are cut. */
+/** openretina's SimpleCoreWrapper: layers of convolution, batch norm, bias, ELU; then frames are
+ * cut. */
 #ifndef INSILICO_CORE_SIMPLE_H
 #define INSILICO_CORE_SIMPLE_H
 

@@ -7,12 +7,13 @@
 /* One layer, for the frames that are read of it. */
 typedef struct plan_layer {
   ins_separable conv;
-  float *scale, *shift;                                 /* [block][lane] */
-  float *x;                                             /* planar input, strides below */
+  float *scale, *shift; /* [block][lane] */
+  float *x;             /* planar input, strides below */
   size_t x_channel, x_frame;
-  float *slope;                                         /* [slot][slope_floats] */
+  float *slope; /* [slot][slope_floats] */
   size_t slope_floats;
-  float *g, *dy; /* gradient of the activation in lanes (NULL in the last layer), and what conv reads */
+  float *g,
+      *dy; /* gradient of the activation in lanes (NULL in the last layer), and what conv reads */
 } plan_layer;
 
 typedef struct plan {
@@ -29,7 +30,8 @@ typedef struct frames {
 
 /* Input frames that the output frames depend on. */
 static frames frames_below(const ins_layer_info *layer, frames out, long in_frames) {
-  long first = out.first - layer->pad_t[0], end = out.first + out.n + layer->kernel_t - 1 - layer->pad_t[0];
+  long first = out.first - layer->pad_t[0],
+       end = out.first + out.n + layer->kernel_t - 1 - layer->pad_t[0];
   if (first < 0) first = 0;
   if (end > in_frames) end = in_frames;
   if (out.n < 1 || end <= first) return (frames){0, 0};
@@ -37,7 +39,8 @@ static frames frames_below(const ins_layer_info *layer, frames out, long in_fram
 }
 
 /* The convolution between live frames. */
-static ins_conv_shape live_shape(const ins_layer_info *layer, ins_extent in, frames below, frames out) {
+static ins_conv_shape live_shape(const ins_layer_info *layer, ins_extent in, frames below,
+                                 frames out) {
   ins_conv_shape shape = ins_simple_shape(layer, in);
   shape.in_t = (int)below.n;
   shape.out_t = (int)out.n;
@@ -45,7 +48,7 @@ static ins_conv_shape live_shape(const ins_layer_info *layer, ins_extent in, fra
   return shape;
 }
 
-/* ---- making ----------------------------------------------------------------------------------------- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 static ins_status pad_to_lanes(ins_arena *arena, const float *from, int n, int n_blocks, int lanes,
                                float **out) {
@@ -56,7 +59,8 @@ static ins_status pad_to_lanes(ins_arena *arena, const float *from, int n, int n
 
 static ins_status plan_gradient(ins_arena *arena, size_t n_slots, bool last, plan_layer *layer) {
   const ins_separable *conv = &layer->conv;
-  ins_status status = ins_arena_take(arena, n_slots * layer->slope_floats, sizeof(float), &layer->slope);
+  ins_status status =
+      ins_arena_take(arena, n_slots * layer->slope_floats, sizeof(float), &layer->slope);
   if (status == INS_OK && !last)
     status = ins_arena_take(arena, layer->slope_floats, sizeof(float), &layer->g);
   layer->dy = layer->g;
@@ -73,14 +77,16 @@ static ins_status plan_layer_create(const ins_simple_layer *weights, const ins_c
   ins_status status = ins_arena_take(arena, ins_separable_floats(shape, kernels, request->gradient),
                                      sizeof *memory, &memory);
   if (status != INS_OK) return status;
-  ins_separable_init(&layer->conv, shape, kernels, request->gradient, weights->wt, weights->ws, memory);
+  ins_separable_init(&layer->conv, shape, kernels, request->gradient, weights->wt, weights->ws,
+                     memory);
   const int blocks = layer->conv.out_blocks, lanes = kernels->lanes;
   layer->slope_floats = (size_t)blocks * (size_t)shape->out_t * (size_t)shape->out_h *
                         (size_t)shape->out_w * (size_t)lanes;
   status = pad_to_lanes(arena, weights->scale, shape->out_channels, blocks, lanes, &layer->scale);
   if (status == INS_OK)
     status = pad_to_lanes(arena, weights->shift, shape->out_channels, blocks, lanes, &layer->shift);
-  if (status == INS_OK && request->gradient) status = plan_gradient(arena, request->n_slots, last, layer);
+  if (status == INS_OK && request->gradient)
+    status = plan_gradient(arena, request->n_slots, last, layer);
   return status;
 }
 
@@ -88,10 +94,12 @@ static ins_status plan_layer_create(const ins_simple_layer *weights, const ins_c
 static ins_status plan_input(ins_arena *arena, const ins_conv_shape *shape, plan_layer *layer) {
   layer->x_frame = ins_frame_stride((size_t)shape->in_h * (size_t)shape->in_w + INS_TILE_PIXELS);
   layer->x_channel = layer->x_frame * (size_t)shape->in_t;
-  return ins_arena_take(arena, layer->x_channel * (size_t)shape->in_channels, sizeof *layer->x, &layer->x);
+  return ins_arena_take(arena, layer->x_channel * (size_t)shape->in_channels, sizeof *layer->x,
+                        &layer->x);
 }
 
-/* Sizes of what goes into each layer, and the frames that are read of it; [n_layers] is the core's. */
+/* Sizes of what goes into each layer, and the frames that are read of it; [n_layers] is the core's.
+ */
 static void find_live(const ins_simple_core *core, const ins_core_request *request, ins_extent *in,
                       frames *live) {
   const int n = core->n_layers;
@@ -124,7 +132,8 @@ ins_status ins_simple_plan(const void *state, const ins_core_request *request, i
     const ins_conv_shape shape = live_shape(&core->info[l], in[l], live[l], live[l + 1]);
     status = plan_input(arena, &shape, &p->layers[l]);
     if (status == INS_OK)
-      status = plan_layer_create(&core->layers[l], &shape, request, l + 1 == n, arena, &p->layers[l]);
+      status =
+          plan_layer_create(&core->layers[l], &shape, request, l + 1 == n, arena, &p->layers[l]);
   }
   *out = p;
   return status;
@@ -136,7 +145,7 @@ void ins_simple_live(const void *state, size_t *first, size_t *n) {
   *n = p->n_live;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------- */
+/* ---- running -------------------------------------------------------------------------------- */
 
 static void copy_live_frames(const plan *p, const float *x) {
   const plan_layer *layer = &p->layers[0];
@@ -191,6 +200,6 @@ void ins_simple_backward(void *state, size_t slot, float *dfeatures, float *dx) 
     dy = below->dy;
   }
   clear_dead_frames(p, dx);
-  ins_separable_backward_planar(&layer->conv, dy, dx + p->first * p->pixels, p->n_frames * p->pixels,
-                                p->pixels);
+  ins_separable_backward_planar(&layer->conv, dy, dx + p->first * p->pixels,
+                                p->n_frames * p->pixels, p->pixels);
 }

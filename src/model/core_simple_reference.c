@@ -16,7 +16,8 @@ static size_t count(int channels, ins_extent e) {
   return (size_t)channels * (size_t)e.t * (size_t)e.h * (size_t)e.w;
 }
 
-static ins_status make_tape(const ins_simple_core *core, ins_extent in, ins_arena *arena, tape **out) {
+static ins_status make_tape(const ins_simple_core *core, ins_extent in, ins_arena *arena,
+                            tape **out) {
   tape *t;
   const size_t n = (size_t)core->n_layers;
   ins_status status = ins_arena_take(arena, 1, sizeof *t, &t);
@@ -25,7 +26,8 @@ static ins_status make_tape(const ins_simple_core *core, ins_extent in, ins_aren
   if (status == INS_OK) status = ins_arena_take(arena, n, sizeof *t->before, &t->before);
   if (status == INS_OK) status = ins_arena_take(arena, n + 1, sizeof *t->gradient, &t->gradient);
   size_t largest = 0;
-  for (size_t l = 0; status == INS_OK && l <= n; l++, in = ins_simple_after(&core->info[l - 1], in)) {
+  for (size_t l = 0; status == INS_OK && l <= n;
+       l++, in = ins_simple_after(&core->info[l - 1], in)) {
     const int channels = l < n ? core->info[l].in_channels : core->info[n - 1].out_channels;
     t->in[l] = in;
     status = ins_arena_take(arena, count(channels, in), sizeof(double), &t->x[l]);
@@ -42,7 +44,8 @@ static ins_status make_tape(const ins_simple_core *core, ins_extent in, ins_aren
 }
 
 /* Copies the frames from `cut` on to a tensor without the others, or back. */
-static void cut_frames(const ins_simple_core *core, ins_extent e, double *whole, double *cut, bool back) {
+static void cut_frames(const ins_simple_core *core, ins_extent e, double *whole, double *cut,
+                       bool back) {
   const size_t plane = (size_t)(e.h * e.w), rest = (size_t)(e.t - core->cut) * plane;
   for (int c = 0; c < core->info[core->n_layers - 1].out_channels; c++) {
     double *from = whole + ((size_t)c * (size_t)e.t + (size_t)core->cut) * plane;
@@ -72,13 +75,15 @@ ins_status ins_simple_reference(const void *state, ins_extent in, const double *
       t->x[l + 1][k] = ins_reference_elu(t->before[l][k]);
     }
   }
-  status = ins_arena_take(arena, count(core->info[n - 1].out_channels, t->in[n]), sizeof **features, features);
+  status = ins_arena_take(arena, count(core->info[n - 1].out_channels, t->in[n]), sizeof **features,
+                          features);
   if (status == INS_OK) cut_frames(core, t->in[n], t->x[n], *features, false);
   *out = t;
   return status;
 }
 
-void ins_simple_reference_backward(const void *state, void *tape_of_run, double *dfeatures, double *dx) {
+void ins_simple_reference_backward(const void *state, void *tape_of_run, double *dfeatures,
+                                   double *dx) {
   const ins_simple_core *core = state;
   const tape *t = tape_of_run;
   const int n = core->n_layers;
@@ -89,7 +94,8 @@ void ins_simple_reference_backward(const void *state, void *tape_of_run, double 
     const ins_conv_shape shape = ins_simple_shape(&core->info[l], t->in[l]);
     const size_t plane = count(1, t->in[l + 1]), total = count(shape.out_channels, t->in[l + 1]);
     for (size_t k = 0; k < total; k++)
-      t->gradient[l + 1][k] *= ins_reference_elu_slope(t->before[l][k]) * (double)layer->scale[k / plane];
+      t->gradient[l + 1][k] *=
+          ins_reference_elu_slope(t->before[l][k]) * (double)layer->scale[k / plane];
     ins_reference_separable_backward(&shape, layer->wt, layer->ws, t->gradient[l + 1], t->plane,
                                      l ? t->gradient[l] : dx);
   }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** What a kind of core and a kind of readout must provide. Adding one is adding a file with such a table
- * and a line to the list in model.c.
+/** What a kind of core and a kind of readout must provide. Adding one is adding a file with such a
+ * table and a line to the list in model.c.
  *
  * Between the two stand the feature maps of the frames that are read, in lanes (kernels_table.h):
  * features [block][t][pixel][lane], blocks of kernels->lanes channels.
@@ -20,8 +20,8 @@ typedef struct ins_extent {
 typedef struct ins_core_request {
   const ins_kernels *kernels;
   size_t n_slots;
-  ins_extent in;         /* of the stimulus */
-  long first, n_read;    /* frames of the core's output */
+  ins_extent in;      /* of the stimulus */
+  long first, n_read; /* frames of the core's output */
   bool gradient;
 } ins_core_request;
 
@@ -54,9 +54,10 @@ typedef struct ins_readout_request {
 
 typedef struct ins_readout_ops {
   const char *kind;
-  /** Reads architecture.readout and the parameters "readout.SESSION...."; `map` is the core's output for
-   * the trained stimulus, info holds sessions and n_features. */
-  ins_status (*create)(ins_builder *b, const ins_model_info *info, ins_extent map, void **readout) INS_CHECKED;
+  /** Reads architecture.readout and the parameters "readout.SESSION...."; `map` is the core's
+   * output for the trained stimulus, info holds sessions and n_features. */
+  ins_status (*create)(ins_builder *b, const ins_model_info *info, ins_extent map,
+                       void **readout) INS_CHECKED;
   ins_status (*plan)(const void *readout, const ins_readout_request *request, ins_arena *arena,
                      void **plan) INS_CHECKED;
   void (*select)(void *plan, size_t slot, const int64_t *neurons, size_t n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* openretina's GaussianMaskReadout: r = softplus(scale * sum_c feature[c] sum_p mask[p] x[c,p] + bias). */
+/* openretina's GaussianMaskReadout: r = softplus(scale * sum_c feature[c] sum_p mask[p] x[c,p] +
+ * bias). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,13 +12,13 @@
 typedef struct readout {
   size_t n_neurons, n_features;
   ins_extent map;
-  float *mean, *log_var;      /* [N,2] row and column, [N]; scales applied */
-  float *feature;             /* [N,C] */
-  float *scale, *bias;        /* [N] */
-  float *grid_h, *grid_w;     /* [H], [W] */
+  float *mean, *log_var;  /* [N,2] row and column, [N]; scales applied */
+  float *feature;         /* [N,C] */
+  float *scale, *bias;    /* [N] */
+  float *grid_h, *grid_w; /* [H], [W] */
 } readout;
 
-/* ---- making ----------------------------------------------------------------------------------------- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 /* n values from -limit to limit in float32, from both ends as torch.linspace does. */
 static void linspace(float limit, size_t n, float *out) {
@@ -34,8 +35,8 @@ static float rounded(float x, int bits, int lowest) {
   return ldexpf(rintf(ldexpf(x, -unit)), unit);
 }
 
-/* openretina stores the grid beside the weights and reads it from there, so a file of half precision
- * makes the grid coarse as well. */
+/* openretina stores the grid beside the weights and reads it from there, so a file of half
+ * precision makes the grid coarse as well. */
 static void round_grid(ins_dtype dtype, float *grid, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (dtype == INS_F16) grid[i] = rounded(grid[i], 11, -24);
@@ -47,7 +48,8 @@ static ins_status make_grid(ins_builder *b, const ins_session *session, readout 
   char name[512];
   const double largest = r->map.h > r->map.w ? (double)r->map.h : (double)r->map.w;
   ins_status status = ins_arena_take(b->arena, (size_t)r->map.h, sizeof(float), &r->grid_h);
-  if (status == INS_OK) status = ins_arena_take(b->arena, (size_t)r->map.w, sizeof(float), &r->grid_w);
+  if (status == INS_OK)
+    status = ins_arena_take(b->arena, (size_t)r->map.w, sizeof(float), &r->grid_w);
   if (status != INS_OK) return status;
   linspace((float)((double)r->map.h / largest), (size_t)r->map.h, r->grid_h);
   linspace((float)((double)r->map.w / largest), (size_t)r->map.w, r->grid_w);
@@ -62,8 +64,9 @@ static double setting(const ins_builder *b, const char *path, double fallback) {
 }
 
 /* scale_param or bias: trained, or a constant that the file may leave out. */
-static ins_status take_optional(ins_builder *b, const char *name, const char *path, bool trained_by_default,
-                                const size_t shape[1], float constant, float *out) {
+static ins_status take_optional(ins_builder *b, const char *name, const char *path,
+                                bool trained_by_default, const size_t shape[1], float constant,
+                                float *out) {
   const bool trained = ins_value_bool_or(ins_value_at(b->architecture, path), trained_by_default);
   float *values;
   if (!trained && !ins_builder_has(b, name)) {
@@ -136,7 +139,8 @@ static ins_status create(ins_builder *b, const ins_model_info *info, ins_extent 
   r->map = map;
   status = ins_arena_take(b->arena, 2 * n, sizeof(float), &r->mean);
   if (status == INS_OK) status = ins_arena_take(b->arena, n, sizeof(float), &r->log_var);
-  if (status == INS_OK) status = ins_arena_take(b->arena, n * r->n_features, sizeof(float), &r->feature);
+  if (status == INS_OK)
+    status = ins_arena_take(b->arena, n * r->n_features, sizeof(float), &r->feature);
   if (status == INS_OK) status = ins_arena_take(b->arena, n, sizeof(float), &r->scale);
   if (status == INS_OK) status = ins_arena_take(b->arena, n, sizeof(float), &r->bias);
   if (status == INS_OK) status = make_grid(b, &info->sessions[0], r);
@@ -145,12 +149,14 @@ static ins_status create(ins_builder *b, const ins_model_info *info, ins_extent 
   return status;
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------ */
+/* ---- masks ---------------------------------------------------------------------------------- */
 
-static float clamped(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+static float clamped(float x, float low, float high) {
+  return x < low ? low : x > high ? high : x;
+}
 
-/* In openretina's float32 steps: with a small variance the rounding of grid - mean is seen in the mask.
- * Clamping the distance leaves a floor of exp(-10) all over the map. */
+/* In openretina's float32 steps: with a small variance the rounding of grid - mean is seen in the
+ * mask. Clamping the distance leaves a floor of exp(-10) all over the map. */
 static void mask(const void *state, size_t neuron, float *out) {
   const readout *r = state;
   const float variance = expf(clamped(r->log_var[neuron], -20, 20)) + 1e-8f;
@@ -170,7 +176,7 @@ static void mask(const void *state, size_t neuron, float *out) {
   }
 }
 
-/* ---- plan ------------------------------------------------------------------------------------------- */
+/* ---- plan ----------------------------------------------------------------------------------- */
 
 typedef struct slot {
   size_t n;
@@ -187,8 +193,8 @@ typedef struct plan {
   float *sums; /* [n][block][t][lane] */
 } plan;
 
-static ins_status plan_create(const void *state, const ins_readout_request *request, ins_arena *arena,
-                              void **out) {
+static ins_status plan_create(const void *state, const ins_readout_request *request,
+                              ins_arena *arena, void **out) {
   const readout *r = state;
   plan *p;
   ins_status status = ins_arena_take(arena, 1, sizeof *p, &p);
@@ -212,7 +218,8 @@ static ins_status plan_create(const void *state, const ins_readout_request *requ
       status = ins_arena_take(arena, p->n_neurons * p->n_read, sizeof(float), &at->slope);
   }
   if (status == INS_OK)
-    status = ins_arena_take(arena, p->n_neurons * p->n_blocks * p->n_read * p->lanes, sizeof(float), &p->sums);
+    status = ins_arena_take(arena, p->n_neurons * p->n_blocks * p->n_read * p->lanes, sizeof(float),
+                            &p->sums);
   return status;
 }
 
@@ -285,12 +292,12 @@ static void backward(void *state, size_t which, const float *dr, float *dfeature
   }
 }
 
-/* ---- reference -------------------------------------------------------------------------------------- */
+/* ---- reference ------------------------------------------------------------------------------ */
 
 /* What one neuron's sum over features and pixels weighs: weight[c,p] = feature[c] * mask[p]. */
 static void reference_neuron(const readout *r, ins_extent map, size_t neuron, size_t i, size_t n,
-                             const float *weight, const double *features, double *out, const double *dr,
-                             double *dfeatures) {
+                             const float *weight, const double *features, double *out,
+                             const double *dr, double *dfeatures) {
   const size_t pixels = (size_t)(map.h * map.w), n_t = (size_t)map.t;
   const double scale = (double)r->scale[neuron], bias = (double)r->bias[neuron];
   const float *feature = r->feature + neuron * r->n_features;
@@ -311,7 +318,8 @@ static void reference_neuron(const readout *r, ins_extent map, size_t neuron, si
 }
 
 static ins_status reference(const void *state, ins_extent map, const int64_t *neurons, size_t n,
-                            const double *features, double *out, const double *dr, double *dfeatures) {
+                            const double *features, double *out, const double *dr,
+                            double *dfeatures) {
   const readout *r = state;
   const size_t pixels = (size_t)(map.h * map.w);
   float *weight;

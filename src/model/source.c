@@ -27,7 +27,7 @@ void ins_model_source_destroy(ins_model_source **source) {
   ins_free(source);
 }
 
-/* ---- hash --------------------------------------------------------------------------------------- */
+/* ---- hash ------------------------------------------------------------------------------------ */
 
 typedef struct entry {
   const char *key;
@@ -109,7 +109,7 @@ ins_status ins_model_source_hash(const ins_model_source *source, char out[65]) {
   return status;
 }
 
-/* ---- packing ------------------------------------------------------------------------------------ */
+/* ---- packing --------------------------------------------------------------------------------- */
 
 ins_status ins_model_source_pack(const ins_model_source *source, ins_text *out) {
   ins_value *trees[N_TREES], nothing = {.kind = INS_NULL};

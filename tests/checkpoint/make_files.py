@@ -127,6 +127,9 @@ def tensor_pickle(size: tuple, stride: tuple) -> bytes:
 def hostile() -> None:
     """Calls, exploding references, and ZIP files that lie."""
     write_zip("system.pt", [("a/data.pkl", pickle.dumps({"x": System()}, 2)), ("a/version", b"3\n")])
+    core = {"state_dict": {}, "hyper_parameters": {"core": System(), "readout": {}}}
+    write_zip("system_core.ckpt", [("a/data.pkl", pickle.dumps(core, 2))])
+    write_zip("two_lines.pt", [("a/data.pkl", pickle.dumps({"a\nb\x1b[2J": 1}, 2))])
     laughs: list = ["ha"] * 10
     for _ in range(12):
         laughs = [laughs] * 10

@@ -7,7 +7,7 @@
 #include "cmocka_all.h"
 #include "insilico/checkpoint.h"
 
-#define DATA INS_TEST_DATA "/checkpoint/data/"
+#define DATA   INS_TEST_DATA "/checkpoint/data/"
 #define GOLDEN INS_TEST_DATA "/golden/"
 
 #define assert_ok(call)                                                                            \

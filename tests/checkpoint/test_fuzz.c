@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A real checkpoint with bytes changed or cut off at thousands of places: always a status code, never a
- * crash, a hang or an allocation out of proportion to the file. */
+/* A real checkpoint with bytes changed or cut off at thousands of places: always a status code,
+ * never a crash, a hang or an allocation out of proportion to the file. */
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,8 +10,8 @@ enum { FLIPS = 3000, CUTS = 300, PICKLES = 3000 };
 
 static char name[64];
 static const char *const seeds[] = {GOLDEN "variants/three_layers/model.ckpt",
-                                    GOLDEN "variants/example_core_readout/model.ckpt", DATA "values_5.pt",
-                                    DATA "values_2.pt"};
+                                    GOLDEN "variants/example_core_readout/model.ckpt",
+                                    DATA "values_5.pt", DATA "values_2.pt"};
 
 /* A small generator of its own (Knuth's multiplier): the same places every time. */
 static uint64_t next(uint64_t *x) {
@@ -41,8 +41,8 @@ static void read_everything(const char *path) {
   free(json);
 }
 
-/* Checksums stop most changes at the door. Writers may leave them out, which the field 0 says: so most of
- * these files go past them, and every layer behind is met. */
+/* Checksums stop most changes at the door. Writers may leave them out, which the field 0 says: so
+ * most of these files go past them, and every layer behind is met. */
 static void forget_checksums(unsigned char *bytes, size_t n) {
   for (size_t i = 0; i + 46 <= n; i++)
     if (memcmp(bytes + i, "PK\1\2", 4) == 0) memset(bytes + i + 16, 0, 4);
@@ -113,13 +113,19 @@ static void changed_pickles_never_crash(void **state) {
   }
 }
 
-/* The largest of these files has 100 kB: anything near a gigabyte would be a size that was believed. */
+/* The largest of these files has 100 kB: anything near a gigabyte would be a size that was
+ * believed. The address sanitizer keeps freed memory for a while. */
 static void memory_stays_in_proportion(void **state) {
   (void)state;
+#ifdef __SANITIZE_ADDRESS__
+  const long most_mb = 2000;
+#else
+  const long most_mb = 200;
+#endif
   struct rusage usage;
   assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
   print_message("most memory used: %ld MB\n", usage.ru_maxrss / 1024);
-  assert_true(usage.ru_maxrss / 1024 < 900);
+  assert_true(usage.ru_maxrss / 1024 < most_mb);
 }
 
 static int make_name(void **state) {

@@ -29,10 +29,9 @@ static void expect_round_trip(const ins_model_source *source) {
 
 static void checkpoints_come_back_equal(void **state) {
   (void)state;
-  static const char *const files[] = {GOLDEN "trained/model.ckpt",
-                                      GOLDEN "variants/float16_weights/model.ckpt",
-                                      GOLDEN "variants/example_core_readout/model.ckpt",
-                                      "builtin:ground_truth?neurons=6"};
+  static const char *const files[] = {
+      GOLDEN "trained/model.ckpt", GOLDEN "variants/float16_weights/model.ckpt",
+      GOLDEN "variants/example_core_readout/model.ckpt", "builtin:ground_truth?neurons=6"};
   for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
     ins_model_source *s;
     char before[65], after[65];
@@ -136,6 +135,7 @@ static void damage_anywhere_is_noticed(void **state) {
   assert_ok(ins_model_open(GOLDEN "variants/one_layer/model.ckpt", NULL, &s));
   assert_ok(ins_native_write(file_name, s));
   unsigned char *bytes = file_bytes(file_name, &n);
+  if (!bytes || n <= 512) abort();
   for (size_t i = 0; i < 400; i++) {
     size_t at = 512 + (i * 2654435761u) % (n - 512);
     bytes[at] ^= 0x10;

@@ -25,12 +25,13 @@ static void a_lightning_checkpoint_becomes_a_source(void **state) {
   (void)state;
   ins_model_source *s = open_golden("trained/model.ckpt", NULL);
   expect_json(s->architecture, "in_shape", "[2,150,18,16]");
-  expect_json(s->architecture, "core",
-              "{\"kind\":\"simple\",\"convolution\":\"custom_separable\",\"channels\":[2,16,16],"
-              "\"temporal_kernel_sizes\":[21,11],\"spatial_kernel_sizes\":[11,5],\"input_padding\":0,"
-              "\"hidden_padding\":[0,2,2],\"cut_first_n_frames\":0,\"dropout_rate\":0.0,"
-              "\"maxpool_every_n_layers\":null,\"downsample_input_kernel_size\":null,"
-              "\"color_squashing_weights\":null}");
+  expect_json(
+      s->architecture, "core",
+      "{\"kind\":\"simple\",\"convolution\":\"custom_separable\",\"channels\":[2,16,16],"
+      "\"temporal_kernel_sizes\":[21,11],\"spatial_kernel_sizes\":[11,5],\"input_padding\":0,"
+      "\"hidden_padding\":[0,2,2],\"cut_first_n_frames\":0,\"dropout_rate\":0.0,"
+      "\"maxpool_every_n_layers\":null,\"downsample_input_kernel_size\":null,"
+      "\"color_squashing_weights\":null}");
   expect_json(s->architecture, "readout.gaussian_mean_scale", "6.0");
   /* Sessions are sorted by name, not in the order of the file. */
   expect_json(s->architecture, "sessions",
@@ -129,7 +130,17 @@ static void unsupported_modules_are_named(void **state) {
   }
 }
 
-/* ---- bare state dicts --------------------------------------------------------------------------- */
+static void a_hostile_core_is_named_and_not_run(void **state) {
+  (void)state;
+  ins_model_source *s;
+  FILE *file;
+  assert_int_equal(ins_model_open(DATA "system_core.ckpt", NULL, &s), INS_ERR_UNSUPPORTED);
+  assert_message("core is a pickled object of class posix.system");
+  file = fopen("/tmp/insilico_test_was_run", "r");
+  assert_null(file);
+}
+
+/* ---- bare state dicts ------------------------------------------------------------------------ */
 
 static void set(ins_value *map, const char *path, ins_value *item) {
   assert_ok(ins_value_set(map, path, item));
@@ -161,9 +172,12 @@ static void a_bare_state_dict_asks_for_its_architecture(void **state) {
   assert_int_equal(ins_model_open(path, NULL, &s), INS_ERR_MISSING);
   assert_message("model.architecture");
   assert_message("readout.gaussian_mean_scale");
-  static const char *const keys[] = {"core.temporal_kernel_sizes", "core.input_padding",
-                                     "core.hidden_padding", "core.cut_first_n_frames",
-                                     "readout.gaussian_mean_scale", "readout.gaussian_var_scale",
+  static const char *const keys[] = {"core.temporal_kernel_sizes",
+                                     "core.input_padding",
+                                     "core.hidden_padding",
+                                     "core.cut_first_n_frames",
+                                     "readout.gaussian_mean_scale",
+                                     "readout.gaussian_var_scale",
                                      "readout.positive"};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
     ins_value *options = bare_options();
@@ -182,7 +196,8 @@ static void a_bare_state_dict_takes_from_shapes_what_they_tell(void **state) {
   (void)state;
   ins_value *options = bare_options();
   ins_model_source *s = open_golden("variants/bare_state_dict/model.pth", options);
-  /* 18 frames are nominal in the file; the least that leaves a frame is 9, as hidden padding is "same". */
+  /* 18 frames are nominal in the file; the least that leaves a frame is 9, as hidden padding is
+   * "same". */
   expect_json(s->architecture, "in_shape", "[2,9,8,7]");
   expect_json(s->architecture, "core.channels", "[2,4,5]");
   expect_json(s->architecture, "core.spatial_kernel_sizes", "[3,3]");
@@ -219,9 +234,11 @@ static void state_dicts_of_other_models_are_named_as_such(void **state) {
   assert_int_equal(ins_model_open(DATA "tensors.pt", NULL, &s), INS_ERR_UNSUPPORTED);
   assert_message("'f32'");
   assert_int_equal(ins_model_open(DATA "empty.pt", NULL, &s), INS_ERR_MISSING);
+  assert_int_equal(ins_model_open(DATA "two_lines.pt", NULL, &s), INS_ERR_UNSUPPORTED);
+  assert_message("'a?b?[2J'"); /* a name cannot break or colour the message */
 }
 
-/* ---- what is no model --------------------------------------------------------------------------- */
+/* ---- what is no model ------------------------------------------------------------------------ */
 
 static void other_files_get_one_clear_sentence(void **state) {
   (void)state;
@@ -241,9 +258,12 @@ static void built_in_models_are_named_by_a_query(void **state) {
   assert_ok(ins_model_open("builtin:ground_truth?neurons=5&seed=7", NULL, &s));
   assert_non_null(s->truth);
   ins_model_source_destroy(&s);
-  static const char *const wrong[] = {"builtin:retina", "builtin:ground_truth?cells=5",
-                                      "builtin:ground_truth?neurons=x", "builtin:ground_truth?neurons=0",
-                                      "builtin:ground_truth?neurons", "builtin:"};
+  static const char *const wrong[] = {"builtin:retina",
+                                      "builtin:ground_truth?cells=5",
+                                      "builtin:ground_truth?neurons=x",
+                                      "builtin:ground_truth?neurons=0",
+                                      "builtin:ground_truth?neurons",
+                                      "builtin:"};
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     assert_int_equal(ins_model_open(wrong[i], NULL, &s), INS_ERR_ARGUMENT);
 }
@@ -254,6 +274,7 @@ int main(void) {
       cmocka_unit_test(variants_of_the_peer_are_read_as_they_were_made),
       cmocka_unit_test(weights_keep_their_type_and_old_names_get_todays),
       cmocka_unit_test(unsupported_modules_are_named),
+      cmocka_unit_test(a_hostile_core_is_named_and_not_run),
       cmocka_unit_test(a_bare_state_dict_asks_for_its_architecture),
       cmocka_unit_test(a_bare_state_dict_takes_from_shapes_what_they_tell),
       cmocka_unit_test(a_given_architecture_that_does_not_fit_is_refused),

@@ -48,7 +48,9 @@ static void a_call_becomes_a_node_and_is_not_made(void **state) {
   (void)state;
   ins_pickle p;
   char name[64];
-  assert_ok(READ("cos\nsystem\n(X\x18\0\0\0touch /tmp/insilico_" "testtR.", &p));
+  assert_ok(READ("cos\nsystem\n(X\x18\0\0\0touch /tmp/insilico_"
+                 "testtR.",
+                 &p));
   assert_int_equal(ins_pk_kind(&p, p.root), PK_CALL);
   assert_string_equal(ins_pk_name(&p, p.root, name, sizeof name), "os.system");
   ins_pickle_free(&p);
@@ -57,7 +59,9 @@ static void a_call_becomes_a_node_and_is_not_made(void **state) {
 static void objects_keep_their_state_items_and_entries(void **state) {
   (void)state;
   ins_pickle p;
-  assert_ok(READ("\x80\x02" "ca\nB\n)\x81}X\1\0\0\0kK\1sbK\2aX\1\0\0\0mK\3s.", &p));
+  assert_ok(READ("\x80\x02"
+                 "ca\nB\n)\x81}X\1\0\0\0kK\1sbK\2aX\1\0\0\0mK\3s.",
+                 &p));
   const ins_pickle_node *call = ins_pk(&p, p.root);
   assert_int_equal(ins_pk(&p, ins_pk_get(&p, call->call.state, "k"))->integer, 1);
   assert_int_equal(ins_pk(&p, ins_pk_item(&p, call->call.list, 0))->integer, 2);
@@ -110,7 +114,9 @@ static void damaged_pickles_are_refused_with_the_byte(void **state) {
       CASE("N", "byte 1 of the pickle: the data end"),
       CASE(".", "a value where there is none"),
       CASE("\xff.", "no instruction"),
-      CASE("X\xff\xff\xff\xff" "abc.", "text is longer"),
+      CASE("X\xff\xff\xff\xff"
+           "abc.",
+           "text is longer"),
       CASE("X\x05\0\0\0abc.", "end in the middle"),
       CASE("h\5.", "not made before"),
       CASE("Nr\xff\xff\xff\x7f.", "memo index is larger"),
@@ -146,7 +152,8 @@ static void damaged_pickles_are_refused_with_the_byte(void **state) {
 static void numbers_beyond_64_bits_and_texts_with_escapes_are_kept(void **state) {
   (void)state;
   ins_pickle p;
-  assert_ok(READ("(L123456789012345678901234567890L\nS'a\\x41\\n\\''\nV\\u00b5\\U0001F600\nl.", &p));
+  assert_ok(
+      READ("(L123456789012345678901234567890L\nS'a\\x41\\n\\''\nV\\u00b5\\U0001F600\nl.", &p));
   const ins_pickle_node *big = ins_pk(&p, ins_pk_item(&p, p.root, 0));
   assert_int_equal(big->kind, PK_BIG_INT);
   assert_int_equal(big->text.n, 30);

@@ -18,8 +18,8 @@ static void tensors_of_every_type_and_stride_are_contiguous_arrays(void **state)
   static const struct {
     const char *name;
     ins_dtype dtype;
-  } types[] = {{"f32", INS_F32}, {"f64", INS_F64}, {"f16", INS_F16}, {"bf16", INS_BF16},
-               {"i8", INS_I8},   {"i16", INS_I16}, {"i32", INS_I32}, {"i64", INS_I64},
+  } types[] = {{"f32", INS_F32}, {"f64", INS_F64},    {"f16", INS_F16}, {"bf16", INS_BF16},
+               {"i8", INS_I8},   {"i16", INS_I16},    {"i32", INS_I32}, {"i64", INS_I64},
                {"u8", INS_U8},   {"bool", INS_BOOL8}, {"u16", INS_I32}, {"u32", INS_I64},
                {"u64", INS_U64}};
   for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -33,7 +33,8 @@ static void tensors_of_every_type_and_stride_are_contiguous_arrays(void **state)
   const ins_array *turned = &ins_map_get(v, "transposed")->array;
   assert_int_equal(turned->shape[0], 6);
   for (size_t i = 0; i < 6; i++)
-    for (size_t k = 0; k < 4; k++) assert_true(ins_array_get(turned, 4 * i + k) == (double)(6 * k + i));
+    for (size_t k = 0; k < 4; k++)
+      assert_true(ins_array_get(turned, 4 * i + k) == (double)(6 * k + i));
   assert_true(ins_array_get(&ins_map_get(v, "every_second")->array, 11) == 23);
   assert_true(ins_array_get(&ins_map_get(v, "offset")->array, 3) == 14);
   assert_true(ins_array_get(&ins_map_get(v, "expanded")->array, 5) == 5);
@@ -55,18 +56,40 @@ static void python_and_numpy_objects_become_plain_values(void **state) {
     char *json = torch_json(files[i], &status);
     assert_ok(status);
     static const char *const entries[] = {
-        "\"none\":null", "\"true\":true", "\"int\":-5", "\"big\":\"0x400000000000000000\"",
-        "\"nan\":\"NaN\"", "\"text\":\"\xc2\xb5m\"", "\"bytes\":[0,255]", "\"tuple\":[1,\"a\"]",
-        "\"set\":[3]", "\"shared\":[[1,2],[1,2]]", "\"cycle\":[\"<cycle>\"]", "\"4\":\"four\"",
-        "\"[1,2]\":\"pair\"", "\"ordered\":{\"b\":1,\"a\":2}", "\"default\":{\"k\":[1]}",
-        "\"size\":[2,3]", "\"dtype\":\"torch.float16\"", "\"device\":\"cpu\"",
-        "\"path\":\"/data/run 1\"", "\"colour\":{\"__class__\":\"__main__.Colour\",\"__args__\":[1]}",
+        "\"none\":null",
+        "\"true\":true",
+        "\"int\":-5",
+        "\"big\":\"0x400000000000000000\"",
+        "\"nan\":\"NaN\"",
+        "\"text\":\"\xc2\xb5m\"",
+        "\"bytes\":[0,255]",
+        "\"tuple\":[1,\"a\"]",
+        "\"set\":[3]",
+        "\"shared\":[[1,2],[1,2]]",
+        "\"cycle\":[\"<cycle>\"]",
+        "\"4\":\"four\"",
+        "\"[1,2]\":\"pair\"",
+        "\"ordered\":{\"b\":1,\"a\":2}",
+        "\"default\":{\"k\":[1]}",
+        "\"size\":[2,3]",
+        "\"dtype\":\"torch.float16\"",
+        "\"device\":\"cpu\"",
+        "\"path\":\"/data/run 1\"",
+        "\"colour\":{\"__class__\":\"__main__.Colour\",\"__args__\":[1]}",
         "\"thing\":{\"__class__\":\"__main__.Thing\",\"rate_hz\":30.0}",
-        "\"np_f32\":[[0.0,1.0,2.0],[3.0,4.0,5.0]]", "\"np_fortran\":[[0,1,2],[3,4,5]]",
-        "\"np_big_endian\":[0,1,2]", "\"np_bool\":[true,false]", "\"np_u16\":[65535]",
-        "\"np_text\":[[\"a\",\"bcd\"],[\"\xc2\xb5\",\"\"]]", "\"np_bytes\":[\"ab\",\"c\"]",
-        "\"np_object\":[{\"x\":1},null]", "\"np_scalar\":0.5", "\"np_int\":-3", "\"np_true\":true",
-        "\"np_text_scalar\":\"left\"", "\"np_dtype\":\"<f4\"",
+        "\"np_f32\":[[0.0,1.0,2.0],[3.0,4.0,5.0]]",
+        "\"np_fortran\":[[0,1,2],[3,4,5]]",
+        "\"np_big_endian\":[0,1,2]",
+        "\"np_bool\":[true,false]",
+        "\"np_u16\":[65535]",
+        "\"np_text\":[[\"a\",\"bcd\"],[\"\xc2\xb5\",\"\"]]",
+        "\"np_bytes\":[\"ab\",\"c\"]",
+        "\"np_object\":[{\"x\":1},null]",
+        "\"np_scalar\":0.5",
+        "\"np_int\":-3",
+        "\"np_true\":true",
+        "\"np_text_scalar\":\"left\"",
+        "\"np_dtype\":\"<f4\"",
     };
     for (size_t k = 0; k < sizeof entries / sizeof entries[0]; k++) expect_entry(json, entries[k]);
     free(json);

@@ -48,8 +48,10 @@ static void check_sum(const ins_kernels *kernels, void *arg) {
       const size_t t = i / m.lanes, lane = i % m.lanes;
       double sum = 0;
       for (size_t p = 0; p < (size_t)s->pixels; p++)
-        sum += (double)m.job.mask[(size_t)n * m.job.mask_neuron + p] * (double)m.job.x[t * m.job.x_frame + p * m.lanes + lane];
-      assert_true(fabs((double)m.job.m[(size_t)n * m.job.m_neuron + i] - sum) < TOLERANCE * (1 + fabs(sum)));
+        sum += (double)m.job.mask[(size_t)n * m.job.mask_neuron + p] *
+               (double)m.job.x[t * m.job.x_frame + p * m.lanes + lane];
+      assert_true(fabs((double)m.job.m[(size_t)n * m.job.m_neuron + i] - sum) <
+                  TOLERANCE * (1 + fabs(sum)));
     }
   }
   unmake(&m);
@@ -64,7 +66,8 @@ static void check_spread(const ins_kernels *kernels, void *arg) {
     for (size_t i = 0; i < (size_t)s->pixels * m.lanes; i++) {
       double sum = 0;
       for (size_t n = 0; n < (size_t)s->neurons; n++)
-        sum += (double)m.job.mask[n * m.job.mask_neuron + i / m.lanes] * (double)m.job.m[n * m.job.m_neuron + t * m.lanes + i % m.lanes];
+        sum += (double)m.job.mask[n * m.job.mask_neuron + i / m.lanes] *
+               (double)m.job.m[n * m.job.m_neuron + t * m.lanes + i % m.lanes];
       assert_true(fabs((double)m.job.x[t * m.job.x_frame + i] - sum) < TOLERANCE * (1 + fabs(sum)));
     }
   }
@@ -73,7 +76,8 @@ static void check_spread(const ins_kernels *kernels, void *arg) {
 
 static void sums_under_masks_and_their_transpose_are_matrix_products(void **state) {
   (void)state;
-  const size sizes[] = {{1, 1, 1}, {1, 10, 48}, {2, 3, 5}, {7, 5, 150}, {40, 11, 64}, {5, 2, 65}, {3, 9, 7}};
+  const size sizes[] = {{1, 1, 1},    {1, 10, 48}, {2, 3, 5}, {7, 5, 150},
+                        {40, 11, 64}, {5, 2, 65},  {3, 9, 7}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     for_each_path(check_sum, (void *)(uintptr_t)&sizes[i]);
     for_each_path(check_spread, (void *)(uintptr_t)&sizes[i]);
@@ -95,7 +99,8 @@ static void check_alone(const ins_kernels *kernels, void *arg) {
       one.x += t * one.x_frame;
       one.m = alone;
       kernels->mask_sum(&one);
-      assert_memory_equal(alone, all.job.m + n * all.job.m_neuron + t * all.lanes, all.lanes * sizeof(float));
+      assert_memory_equal(alone, all.job.m + n * all.job.m_neuron + t * all.lanes,
+                          all.lanes * sizeof(float));
     }
   }
   unmake(&all);

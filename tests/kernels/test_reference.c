@@ -50,8 +50,10 @@ static void backward_is_the_transpose_of_forward(void **state) {
 
 static void nonlinearities_have_their_known_values(void **state) {
   (void)state;
-  assert_true(ins_reference_elu(2) == 2 && fabs(ins_reference_elu(-1) + 0.6321205588285577) < 1e-15);
-  assert_true(ins_reference_elu_slope(3) == 1 && fabs(ins_reference_elu_slope(-1) - 0.36787944117144233) < 1e-15);
+  assert_true(ins_reference_elu(2) == 2 &&
+              fabs(ins_reference_elu(-1) + 0.6321205588285577) < 1e-15);
+  assert_true(ins_reference_elu_slope(3) == 1 &&
+              fabs(ins_reference_elu_slope(-1) - 0.36787944117144233) < 1e-15);
   assert_true(fabs(ins_reference_softplus(0) - 0.6931471805599453) < 1e-15);
   assert_true(ins_reference_softplus(20.5) == 20.5 && ins_reference_softplus_slope(20.5) == 1);
   assert_true(ins_reference_softplus_slope(0) == 0.5);

@@ -6,10 +6,11 @@
 #include "kernels_paths.h"
 
 /* Sums of up to some thousand float32 products of mixed sign: rounding grows with the root of their
- * number, 2e-6 of the largest value leaves a factor of about 5. Slopes are exponentials of such sums. */
+ * number, 2e-6 of the largest value leaves a factor of about 5. Slopes are exponentials of such
+ * sums. */
 static const double TOLERANCE = 2e-6, SLOPE_TOLERANCE = 6e-6;
 
-/* ---- one layer and everything around it ------------------------------------------------------------ */
+/* ---- one layer and everything around it ----------------------------------------------------- */
 
 typedef struct layer {
   ins_conv_shape shape;
@@ -24,9 +25,12 @@ static size_t product(int a, int b, int c, int d) {
 }
 
 static layer make(const ins_kernels *kernels, const ins_conv_shape *s, uint64_t seed) {
-  layer l = {.shape = *s, .x_plane = product(s->in_h, s->in_w, 1, 1), .y_plane = product(s->out_h, s->out_w, 1, 1)};
+  layer l = {.shape = *s,
+             .x_plane = product(s->in_h, s->in_w, 1, 1),
+             .y_plane = product(s->out_h, s->out_w, 1, 1)};
   const size_t pairs = product(s->in_channels, s->out_channels, 1, 1);
-  const size_t n_wt = pairs * (size_t)s->kernel_t, n_ws = pairs * product(s->kernel_h, s->kernel_w, 1, 1);
+  const size_t n_wt = pairs * (size_t)s->kernel_t,
+               n_ws = pairs * product(s->kernel_h, s->kernel_w, 1, 1);
   l.n_x = product(s->in_channels, s->in_t, s->in_h, s->in_w);
   l.n_y = product(s->out_channels, s->out_t, s->out_h, s->out_w);
   l.wt = zeros(n_wt, sizeof *l.wt);
@@ -44,7 +48,8 @@ static layer make(const ins_kernels *kernels, const ins_conv_shape *s, uint64_t 
   l.shift = zeros(out, sizeof(float));
   normal(seed + 3, (size_t)s->out_channels, l.scale);
   normal(seed + 4, (size_t)s->out_channels, l.shift);
-  const float spread = 1.0f / sqrtf((float)n_wt * (float)n_ws / (float)pairs / (float)s->out_channels);
+  const float spread =
+      1.0f / sqrtf((float)n_wt * (float)n_ws / (float)pairs / (float)s->out_channels);
   for (int o = 0; o < s->out_channels; o++) l.scale[o] *= spread;
   l.lanes = zeros(l.n_lanes_y, sizeof(float));
   l.slope = zeros(l.n_lanes_y, sizeof(float));
@@ -57,8 +62,8 @@ static layer make(const ins_kernels *kernels, const ins_conv_shape *s, uint64_t 
 }
 
 static void unmake(layer *l) {
-  float *all[] = {l->wt,    l->ws,     l->x,     l->scale, l->shift, l->memory, l->lanes,
-                  l->slope, l->planar, l->g,     l->dy,    l->dx,    l->dx_lanes};
+  float *all[] = {l->wt,    l->ws,     l->x, l->scale, l->shift, l->memory,  l->lanes,
+                  l->slope, l->planar, l->g, l->dy,    l->dx,    l->dx_lanes};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) ins_free(&all[i]);
 }
 
@@ -75,7 +80,8 @@ static void forward(layer *l) {
 
 static void backward(layer *l) {
   ins_separable_set_dy(&l->conv, l->g, l->slope, l->dy);
-  ins_separable_backward_planar(&l->conv, l->dy, l->dx, (size_t)l->shape.in_t * l->x_plane, l->x_plane);
+  ins_separable_backward_planar(&l->conv, l->dy, l->dx, (size_t)l->shape.in_t * l->x_plane,
+                                l->x_plane);
   ins_separable_backward_lanes(&l->conv, l->dy, NULL, l->dx_lanes);
 }
 
@@ -85,7 +91,7 @@ static size_t at(const ins_kernels *kernels, int c, int t, size_t p, int n_t, si
   return ((block * (size_t)n_t + (size_t)t) * plane + p) * lanes + (size_t)c % lanes;
 }
 
-/* ---- against the reference --------------------------------------------------------------------------- */
+/* ---- against the reference ------------------------------------------------------------------ */
 
 typedef struct error {
   double worst, largest;
@@ -96,13 +102,14 @@ static void compare(error *e, double is, double should) {
   e->largest = fmax(e->largest, fabs(should));
 }
 
-static void expect(const char *what, const ins_kernels *kernels, const ins_conv_shape *s, const error *e,
-                   double tolerance) {
+static void expect(const char *what, const ins_kernels *kernels, const ins_conv_shape *s,
+                   const error *e, double tolerance) {
   if (e->worst <= tolerance * e->largest) return;
-  fail_msg("%s, %s: off by %g of %g; channels %d->%d kernel %dx%dx%d zeros %d,%d,%d in %dx%dx%d out %dx%dx%d",
+  fail_msg("%s, %s: off by %g of %g; channels %d->%d kernel %dx%dx%d zeros %d,%d,%d in %dx%dx%d "
+           "out %dx%dx%d",
            kernels->name, what, e->worst, e->largest, s->in_channels, s->out_channels, s->kernel_t,
-           s->kernel_h, s->kernel_w, s->shift_t, s->pad_h, s->pad_w, s->in_t, s->in_h, s->in_w, s->out_t,
-           s->out_h, s->out_w);
+           s->kernel_h, s->kernel_w, s->shift_t, s->pad_h, s->pad_w, s->in_t, s->in_h, s->in_w,
+           s->out_t, s->out_h, s->out_w);
 }
 
 static void check_forward(layer *l, const double *x, double *plane, double *dy) {
@@ -152,7 +159,8 @@ typedef struct geometry {
 static void check_layer(const ins_kernels *kernels, void *arg) {
   const geometry *g = arg;
   layer l = make(kernels, &g->shape, g->seed);
-  double *x = zeros(l.n_x, sizeof *x), *dy = zeros(l.n_y, sizeof *dy), *plane = zeros(l.x_plane, sizeof *plane);
+  double *x = zeros(l.n_x, sizeof *x), *dy = zeros(l.n_y, sizeof *dy),
+         *plane = zeros(l.x_plane, sizeof *plane);
   for (size_t i = 0; i < l.n_x; i++) x[i] = (double)l.x[i];
   normal(g->seed + 5, l.n_lanes_y, l.g);
   forward(&l);
@@ -214,9 +222,10 @@ static void layers_of_the_mouse_model_match_the_reference(void **state) {
   for_each_path(check_layer, &second);
 }
 
-/* ---- bits -------------------------------------------------------------------------------------------- */
+/* ---- bits ----------------------------------------------------------------------------------- */
 
-/* Output frames [2, 5) alone against all seven: a frame's bits do not depend on which others are live. */
+/* Output frames [2, 5) alone against all seven: a frame's bits do not depend on which others are
+ * live. */
 static void check_window(const ins_kernels *kernels, void *arg) {
   const geometry *g = arg;
   const int first = 2, n = 3;
@@ -229,7 +238,8 @@ static void check_window(const ins_kernels *kernels, void *arg) {
   forward(&few);
   for (int block = 0; block < whole.conv.out_blocks; block++) {
     float *all = whole.lanes + ((size_t)block * (size_t)g->shape.out_t + (size_t)first) * frame;
-    assert_memory_equal(few.lanes + (size_t)block * (size_t)n * frame, all, (size_t)n * frame * sizeof(float));
+    assert_memory_equal(few.lanes + (size_t)block * (size_t)n * frame, all,
+                        (size_t)n * frame * sizeof(float));
   }
   /* With no gradient from the other frames, the stimulus gradient is the same, bit for bit. */
   for (int block = 0; block < whole.conv.out_blocks; block++) {

@@ -38,7 +38,8 @@ static inline size_t stimulus_size(const ins_model *model, const ins_plan_spec *
 }
 
 /** The spec that reads everything of a fixture's trained stimulus. */
-static inline ins_plan_spec whole(const model_fixture *f, const ins_model *model, const ins_kernels *kernels) {
+static inline ins_plan_spec whole(const model_fixture *f, const ins_model *model,
+                                  const ins_kernels *kernels) {
   ins_plan_spec spec = {.n_slots = 1,
                         .n_frames = (size_t)f->in_shape[1],
                         .height = (size_t)f->in_shape[2],
@@ -46,7 +47,8 @@ static inline ins_plan_spec whole(const model_fixture *f, const ins_model *model
                         .n_neurons = ins_model_describe(model)->n_neurons,
                         .gradient = true,
                         .kernels = kernels};
-  if (ins_model_output_frames(model, spec.n_frames, &spec.n_read) != INS_OK) fail_msg("%s", ins_message());
+  if (ins_model_output_frames(model, spec.n_frames, &spec.n_read) != INS_OK)
+    fail_msg("%s", ins_message());
   return spec;
 }
 

@@ -58,8 +58,8 @@ static void output_frames_and_window_follow_from_kernels_padding_and_cut(void **
     size_t frames; /* of 20 */
     long first, last;
   } cases[] = {
-      {"false", "false", 0, 12, 0, 8},  /* 20 - 5 - 3 */
-      {"true", "true", 0, 20, -3, 5},   /* zeros before: 2 + 1 */
+      {"false", "false", 0, 12, 0, 8}, /* 20 - 5 - 3 */
+      {"true", "true", 0, 20, -3, 5},  /* zeros before: 2 + 1 */
       {"true", "true", 4, 16, 1, 9},
       {"1,0,0", "2", 3, 15, 0, 8},
   };
@@ -95,7 +95,7 @@ static void a_stimulus_that_is_too_short_is_refused_with_the_least_length(void *
   ins_model_destroy(&model);
 }
 
-/* ---- refusals --------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------- */
 
 /* The source of a small model with architecture[path] = value (taken; NULL: left as it is). */
 static ins_model_source *changed(const char *path, ins_value *value) {
@@ -117,7 +117,8 @@ static void what_cannot_be_computed_is_named(void **state) {
   (void)state;
   expect_refusal(changed("core.kind", ins_value_text("gru")), INS_ERR_UNSUPPORTED, "'gru'");
   expect_refusal(changed("readout.kind", ins_value_text("point")), INS_ERR_UNSUPPORTED, "'point'");
-  expect_refusal(changed("core.convolution", ins_value_text("full")), INS_ERR_UNSUPPORTED, "'full'");
+  expect_refusal(changed("core.convolution", ins_value_text("full")), INS_ERR_UNSUPPORTED,
+                 "'full'");
 }
 
 static void a_parameter_without_a_place_is_refused(void **state) {
@@ -125,14 +126,18 @@ static void a_parameter_without_a_place_is_refused(void **state) {
   ins_model_source *source = changed(NULL, NULL);
   const size_t shape[1] = {5};
   assert_int_equal(ins_map_take(source->parameters, "core.features.layer0.conv.bias",
-                                ins_value_array(INS_F32, 1, shape)), INS_OK);
+                                ins_value_array(INS_F32, 1, shape)),
+                   INS_OK);
   expect_refusal(source, INS_ERR_UNSUPPORTED, "core.features.layer0.conv.bias");
 }
 
 static void a_missing_parameter_is_asked_for(void **state) {
   (void)state;
-  const char *const names[] = {"core.features.layer1.conv.sin_weights", "core.features.layer0.norm.running_var",
-                               "core.features.layer1.bias.bias", "readout.b.features", "readout.a.mask_mean",
+  const char *const names[] = {"core.features.layer1.conv.sin_weights",
+                               "core.features.layer0.norm.running_var",
+                               "core.features.layer1.bias.bias",
+                               "readout.b.features",
+                               "readout.a.mask_mean",
                                "readout.a.scale_param"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     ins_model_source *source = changed(NULL, NULL);
@@ -146,16 +151,21 @@ static void a_parameter_of_the_wrong_shape_is_named_with_both_shapes(void **stat
   ins_model_source *source = changed(NULL, NULL);
   const size_t shape[1] = {4};
   assert_int_equal(ins_map_take(source->parameters, "core.features.layer0.norm.weight",
-                                ins_value_array(INS_F32, 1, shape)), INS_OK);
-  expect_refusal(source, INS_ERR_SHAPE, "core.features.layer0.norm.weight is [4], but the architecture needs [5]");
+                                ins_value_array(INS_F32, 1, shape)),
+                   INS_OK);
+  expect_refusal(source, INS_ERR_SHAPE,
+                 "core.features.layer0.norm.weight is [4], but the architecture needs [5]");
 }
 
 static void a_damaged_architecture_is_refused(void **state) {
   (void)state;
-  expect_refusal(changed("core.cut_first_n_frames", ins_value_int(-1)), INS_ERR_FORMAT, "cut_first_n_frames");
+  expect_refusal(changed("core.cut_first_n_frames", ins_value_int(-1)), INS_ERR_FORMAT,
+                 "cut_first_n_frames");
   expect_refusal(changed("core.channels", ins_value_text("two")), INS_ERR_FORMAT, "core.channels");
-  expect_refusal(changed("core.temporal_kernel_sizes", ins_value_list()), INS_ERR_FORMAT, "temporal_kernel_sizes");
-  expect_refusal(changed("core.hidden_padding", ins_value_text("reflect")), INS_ERR_FORMAT, "reflect");
+  expect_refusal(changed("core.temporal_kernel_sizes", ins_value_list()), INS_ERR_FORMAT,
+                 "temporal_kernel_sizes");
+  expect_refusal(changed("core.hidden_padding", ins_value_text("reflect")), INS_ERR_FORMAT,
+                 "reflect");
   expect_refusal(changed("in_shape", ins_value_null()), INS_ERR_FORMAT, "in_shape");
   expect_refusal(changed("sessions", ins_value_list()), INS_ERR_MISSING, "sessions");
 }

@@ -2,12 +2,12 @@
 /** The fast path against the reference, on every instruction set of this processor. */
 #include "plan_problem.h"
 
-/* float32 sums against float64 ones: a few hundred to some thousand terms a number, through two or three
- * layers. */
+/* float32 sums against float64 ones: a few hundred to some thousand terms a number, through two or
+ * three layers. */
 static const double TOLERANCE = 3e-6;
 
-static void expect_close(const char *what, const ins_kernels *kernels, const float *is, const double *should,
-                         size_t n) {
+static void expect_close(const char *what, const ins_kernels *kernels, const float *is,
+                         const double *should, size_t n) {
   double worst = 0, largest = 0;
   for (size_t i = 0; i < n; i++) {
     worst = fmax(worst, isfinite(is[i]) ? fabs((double)is[i] - should[i]) : (double)INFINITY);
@@ -18,7 +18,8 @@ static void expect_close(const char *what, const ins_kernels *kernels, const flo
 }
 
 /* Reads output frames [first, first + n_read) of all neurons and compares both passes. */
-static void check_window(const model_fixture *f, const ins_kernels *kernels, size_t first, size_t n_read) {
+static void check_window(const model_fixture *f, const ins_kernels *kernels, size_t first,
+                         size_t n_read) {
   ins_model *model = fixture_model(f);
   ins_plan_spec spec = whole(f, model, kernels);
   const size_t n = spec.n_neurons, n_output = spec.n_read, n_x = stimulus_size(model, &spec);
@@ -33,7 +34,8 @@ static void check_window(const model_fixture *f, const ins_kernels *kernels, siz
   double *dr64 = zeros(n_output * n, sizeof *dr64), *dx64 = zeros(n_x, sizeof *dx64);
   for (size_t i = 0; i < n_x; i++) x64[i] = (double)x[i];
   for (size_t i = 0; i < spec.n_read * n; i++) dr64[first * n + i] = (double)dr[i];
-  assert_int_equal(ins_reference_run(model, spec.n_frames, x64, neurons, n, r64, dr64, dx64), INS_OK);
+  assert_int_equal(ins_reference_run(model, spec.n_frames, x64, neurons, n, r64, dr64, dx64),
+                   INS_OK);
   select_neurons(plan, 0, neurons, n);
   ins_plan_forward(plan, 0, x, r);
   ins_plan_backward(plan, 0, dr, dx);
@@ -134,7 +136,7 @@ static void the_mouse_model_matches_the_reference(void **state) {
   check_on_all_paths(&f, 10, 10);
 }
 
-/* ---- what a plan says ------------------------------------------------------------------------------- */
+/* ---- what a plan says ----------------------------------------------------------------------- */
 
 static void live_frames_are_those_the_objective_depends_on(void **state) {
   (void)state;

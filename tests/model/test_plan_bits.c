@@ -10,17 +10,18 @@ typedef struct setting {
   const ins_kernels *kernels;
 } setting;
 
-/* Response and gradient of one neuron, read over [first, first + n) of which dr is zero but in the window
- * [from, from + count); computed in the last slot, among others, when `company`. */
-static void run(const setting *s, bool company, size_t first, size_t n, size_t from, size_t count, float *r,
-                float *dx) {
+/* Response and gradient of one neuron, read over [first, first + n) of which dr is zero but in the
+ * window [from, from + count); computed in the last slot, among others, when `company`. */
+static void run(const setting *s, bool company, size_t first, size_t n, size_t from, size_t count,
+                float *r, float *dx) {
   ins_plan_spec spec = whole(s->fixture, s->model, s->kernels);
   const int64_t all[N_NEURONS] = {0, 1, 2, 3, 4}, mine = 2;
   spec.first_frame = first;
   spec.n_read = n;
   spec.n_slots = company ? N_SLOTS : 1;
   ins_plan *plan = plan_of(s->model, &spec);
-  const size_t n_x = stimulus_size(s->model, &spec), slot = spec.n_slots - 1, k = company ? N_NEURONS : 1;
+  const size_t n_x = stimulus_size(s->model, &spec), slot = spec.n_slots - 1,
+               k = company ? N_NEURONS : 1;
   float *x = noise(1, n_x), *other = noise(2, n_x), *out = zeros(n * N_NEURONS, sizeof *out);
   float *dr = zeros(n * N_NEURONS, sizeof *dr);
   for (size_t i = 0; i < spec.n_slots; i++) select_neurons(plan, i, company ? all : &mine, k);
@@ -29,7 +30,8 @@ static void run(const setting *s, bool company, size_t first, size_t n, size_t f
     r[t] = out[(from - first + t) * k + (company ? (size_t)mine : 0)];
     dr[(from - first + t) * k + (company ? (size_t)mine : 0)] = 0.5f + (float)t;
   }
-  for (size_t i = 0; i < slot; i++) ins_plan_forward(plan, i, other, out); /* between the two passes */
+  for (size_t i = 0; i < slot; i++)
+    ins_plan_forward(plan, i, other, out); /* between the two passes */
   ins_plan_backward(plan, slot, dr, dx);
   ins_free(&x);
   ins_free(&other);
@@ -38,10 +40,12 @@ static void run(const setting *s, bool company, size_t first, size_t n, size_t f
   ins_plan_destroy(&plan);
 }
 
-static void expect_same(const setting *s, const float *a, const float *b, size_t n, const char *what) {
+static void expect_same(const setting *s, const float *a, const float *b, size_t n,
+                        const char *what) {
   for (size_t i = 0; i < n; i++) {
     if (a[i] != b[i])
-      fail_msg("%s: %s %zu is %.9g or %.9g", ins_kernels_name(s->kernels), what, i, (double)a[i], (double)b[i]);
+      fail_msg("%s: %s %zu is %.9g or %.9g", ins_kernels_name(s->kernels), what, i, (double)a[i],
+               (double)b[i]);
   }
 }
 
@@ -86,7 +90,8 @@ static void repeating_a_run_repeats_its_bits(void **state) {
   ins_plan *plan = plan_of(model, &spec);
   const int64_t all[N_NEURONS] = {0, 1, 2, 3, 4};
   float *x = noise(1, n_x), *other = noise(7, n_x), *dr = noise(2, n_r);
-  float *r = zeros(n_r, sizeof *r), *r2 = zeros(n_r, sizeof *r), *dx = zeros(n_x, sizeof *dx), *dx2 = zeros(n_x, sizeof *dx);
+  float *r = zeros(n_r, sizeof *r), *r2 = zeros(n_r, sizeof *r), *dx = zeros(n_x, sizeof *dx),
+        *dx2 = zeros(n_x, sizeof *dx);
   select_neurons(plan, 0, all, N_NEURONS);
   ins_plan_forward(plan, 0, x, r);
   ins_plan_backward(plan, 0, dr, dx);

@@ -26,7 +26,8 @@ static double *doubles(size_t n, uint64_t seed) {
 }
 
 static problem pose(const model_fixture *f) {
-  problem p = {.model = fixture_model(f), .n_frames = (size_t)f->in_shape[1], .n = 3, .neurons = {4, 0, 2}};
+  problem p = {
+      .model = fixture_model(f), .n_frames = (size_t)f->in_shape[1], .n = 3, .neurons = {4, 0, 2}};
   size_t n_output;
   assert_int_equal(ins_model_output_frames(p.model, p.n_frames, &n_output), INS_OK);
   p.n_x = (size_t)f->in_shape[0] * p.n_frames * (size_t)f->in_shape[2] * (size_t)f->in_shape[3];
@@ -50,18 +51,20 @@ static void drop(problem *p) {
 static double value_at(const problem *p, size_t i, double step) {
   const double x = p->x[i];
   p->x[i] += step;
-  assert_int_equal(ins_reference_run(p->model, p->n_frames, p->x, p->neurons, p->n, p->r, NULL, NULL), INS_OK);
+  assert_int_equal(
+      ins_reference_run(p->model, p->n_frames, p->x, p->neurons, p->n, p->r, NULL, NULL), INS_OK);
   p->x[i] = x;
   double sum = 0;
   for (size_t k = 0; k < p->n_r; k++) sum += p->dr[k] * p->r[k];
   return sum;
 }
 
-/* Fourth-order central difference: with this step neither truncation nor rounding reaches 1e-10 of the
- * gradient; where a step crosses the kink in an ELU's slope it is worse, hence 1e-8. */
+/* Fourth-order central difference: with this step neither truncation nor rounding reaches 1e-10 of
+ * the gradient; where a step crosses the kink in an ELU's slope it is worse, hence 1e-8. */
 static double difference(const problem *p, size_t i) {
   const double h = 2e-4;
-  return (8 * (value_at(p, i, h) - value_at(p, i, -h)) - (value_at(p, i, 2 * h) - value_at(p, i, -2 * h))) /
+  return (8 * (value_at(p, i, h) - value_at(p, i, -h)) -
+          (value_at(p, i, 2 * h) - value_at(p, i, -2 * h))) /
          (12 * h);
 }
 
@@ -69,7 +72,8 @@ static void check_gradient(const model_fixture *f) {
   enum { N_CHECKED = 60 };
   problem p = pose(f);
   double largest = 0;
-  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, p.neurons, p.n, p.r, p.dr, p.dx), INS_OK);
+  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, p.neurons, p.n, p.r, p.dr, p.dx),
+                   INS_OK);
   for (size_t i = 0; i < p.n_x; i++) largest = fmax(largest, fabs(p.dx[i]));
   assert_true(largest > 1e-3);
   for (size_t k = 0; k < N_CHECKED; k++) {
@@ -104,8 +108,10 @@ static void responses_of_a_neuron_do_not_depend_on_the_others(void **state) {
   const model_fixture f = fixture_small(1);
   problem p = pose(&f);
   double *alone = doubles(p.n_r, 0);
-  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, p.neurons, 3, p.r, NULL, NULL), INS_OK);
-  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, &p.neurons[2], 1, alone, NULL, NULL), INS_OK);
+  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, p.neurons, 3, p.r, NULL, NULL),
+                   INS_OK);
+  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, &p.neurons[2], 1, alone, NULL, NULL),
+                   INS_OK);
   for (size_t t = 0; t < p.n_r / 3; t++) assert_true(alone[t] == p.r[3 * t + 2]);
   ins_free(&alone);
   drop(&p);
@@ -116,7 +122,8 @@ static void neurons_that_do_not_exist_are_refused(void **state) {
   const model_fixture f = fixture_small(1);
   problem p = pose(&f);
   const int64_t bad[2] = {0, 5};
-  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, bad, 2, p.r, NULL, NULL), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_reference_run(p.model, p.n_frames, p.x, bad, 2, p.r, NULL, NULL),
+                   INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "neuron 5"));
   drop(&p);
 }

@@ -46,7 +46,7 @@ model_fixture fixture_small(uint64_t seed) {
                          .n_neurons = {3, 2}};
 }
 
-/* ---- architecture ----------------------------------------------------------------------------------- */
+/* ---- architecture --------------------------------------------------------------------------- */
 
 static ins_value *int_list(const int *items, int n) {
   ins_value *list = ins_value_list();
@@ -64,8 +64,10 @@ static ins_value *padding(const char *text) {
 }
 
 static ins_value *architecture(const model_fixture *f) {
-  ins_value *map = ins_value_map(), *channels = int_list(f->in_shape, 1), *sessions = ins_value_list();
-  for (int l = 0; l < f->n_layers; l++) must(ins_list_take(channels, ins_value_int(f->channels[l])));
+  ins_value *map = ins_value_map(), *channels = int_list(f->in_shape, 1),
+            *sessions = ins_value_list();
+  for (int l = 0; l < f->n_layers; l++)
+    must(ins_list_take(channels, ins_value_int(f->channels[l])));
   for (int s = 0; s < f->n_sessions; s++) {
     ins_value *session = ins_value_map();
     must(ins_map_take(session, "name", ins_value_text(&"a\0b\0c"[2 * s])));
@@ -95,7 +97,7 @@ static ins_value *architecture(const model_fixture *f) {
   return map;
 }
 
-/* ---- parameters ------------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 typedef struct drawer {
   ins_value *map;
@@ -103,7 +105,8 @@ typedef struct drawer {
 } drawer;
 
 /* A parameter of normal numbers, mean + spread * n(0,1). */
-static void draw(drawer *d, const char *name, float mean, float spread, int n_dims, const size_t *shape) {
+static void draw(drawer *d, const char *name, float mean, float spread, int n_dims,
+                 const size_t *shape) {
   ins_value *value = ins_value_array(INS_F32, n_dims, shape);
   if (!value) must(INS_ERR_MEMORY);
   float *to = value->array.data;
@@ -115,18 +118,24 @@ static void draw(drawer *d, const char *name, float mean, float spread, int n_di
 
 static void draw_layer(drawer *d, const model_fixture *f, int l) {
   const size_t o = (size_t)f->channels[l], i = (size_t)(l ? f->channels[l - 1] : f->in_shape[0]);
-  const size_t k = (size_t)f->kernel_t[l] / 3 ? (size_t)f->kernel_t[l] / 3 : 1, s = (size_t)f->kernel_s[l];
-  const size_t time[3] = {o, i, k}, space[5] = {o, i, 1, s, s}, c[1] = {o}, bias[5] = {1, o, 1, 1, 1};
+  const size_t k = (size_t)f->kernel_t[l] / 3 ? (size_t)f->kernel_t[l] / 3 : 1,
+               s = (size_t)f->kernel_s[l];
+  const size_t time[3] = {o, i, k}, space[5] = {o, i, 1, s, s}, c[1] = {o},
+               bias[5] = {1, o, 1, 1, 1};
   const float spread = 1.0f / sqrtf((float)(i * k * s * s) * (float)f->kernel_t[l]);
   const struct {
     const char *leaf;
     float mean, spread;
     int n_dims;
     const size_t *shape;
-  } leaves[] = {{"conv.sin_weights", 0, 1, 3, time},      {"conv.cos_weights", 0, 1, 3, time},
-                {"conv.weight_spatial", 0, spread, 5, space}, {"norm.weight", 1, 0.2f, 1, c},
-                {"norm.bias", 0, 0.2f, 1, c},             {"norm.running_mean", 0, 0.3f, 1, c},
-                {"norm.running_var", 1, 0.1f, 1, c},      {"bias.bias", 0, 0.2f, 5, bias}};
+  } leaves[] = {{"conv.sin_weights", 0, 1, 3, time},
+                {"conv.cos_weights", 0, 1, 3, time},
+                {"conv.weight_spatial", 0, spread, 5, space},
+                {"norm.weight", 1, 0.2f, 1, c},
+                {"norm.bias", 0, 0.2f, 1, c},
+                {"norm.running_mean", 0, 0.3f, 1, c},
+                {"norm.running_var", 1, 0.1f, 1, c},
+                {"bias.bias", 0, 0.2f, 5, bias}};
   for (size_t j = 0; j < sizeof leaves / sizeof *leaves; j++) {
     char name[96];
     snprintf(name, sizeof name, "core.features.layer%d.%s", l, leaves[j].leaf);
@@ -142,8 +151,10 @@ static void draw_session(drawer *d, const model_fixture *f, int s) {
     float mean, spread;
     int n_dims;
     const size_t *shape;
-  } leaves[] = {{"mask_mean", 0, 0.07f, 2, mean}, {"mask_log_var", -0.5f, 0.2f, 1, one},
-                {"features", 0.3f, 0.5f, 4, features}, {"scale_param", 1, 0.2f, 1, one},
+  } leaves[] = {{"mask_mean", 0, 0.07f, 2, mean},
+                {"mask_log_var", -0.5f, 0.2f, 1, one},
+                {"features", 0.3f, 0.5f, 4, features},
+                {"scale_param", 1, 0.2f, 1, one},
                 {"bias", 0, 0.3f, 1, one}};
   for (size_t j = 0; j < sizeof leaves / sizeof *leaves; j++) {
     char name[96];
@@ -152,7 +163,7 @@ static void draw_session(drawer *d, const model_fixture *f, int s) {
   }
 }
 
-/* ---- sources ---------------------------------------------------------------------------------------- */
+/* ---- sources -------------------------------------------------------------------------------- */
 
 ins_model_source *fixture_source(const model_fixture *f) {
   ins_model_source *source;

@@ -21,13 +21,14 @@ typedef struct model_fixture {
   bool positive;
 } model_fixture;
 
-/** The 18x16 (or, scaled up, 72x64) pixel model that openretina publishes for the mouse: 2 -> 16 -> 16
- * channels, temporal kernels 21 and 11, spatial kernels 11 and 5, 30 frames of the clip lost. */
+/** The 18x16 (or, scaled up, 72x64) pixel model that openretina publishes for the mouse: 2 -> 16 ->
+ * 16 channels, temporal kernels 21 and 11, spatial kernels 11 and 5, 30 frames of the clip lost. */
 model_fixture fixture_mouse(int height, int width);
 /** A small model with two layers and two sessions. */
 model_fixture fixture_small(uint64_t seed);
 
-/** Aborts when out of memory. Weights are scaled so that responses and nonlinearities are lively. */
+/** Aborts when out of memory. Weights are scaled so that responses and nonlinearities are lively.
+ */
 ins_model_source *fixture_source(const model_fixture *fixture);
 /** fixture_source and ins_model_create; aborts, with the message, on failure. */
 ins_model *fixture_model(const model_fixture *fixture);

@@ -49,7 +49,7 @@ head -c 100000 "$ckpt" >truncated.ckpt
 refuse 3 "truncated.ckpt" "$INSILICO" inspect truncated.ckpt
 printf 'not a checkpoint at all' >text.ckpt
 refuse 3 "text.ckpt" "$INSILICO" inspect text.ckpt
-refuse 2 "Conv" "$INSILICO" inspect "$SOURCE/tests/golden/unsupported/full_convolution/model.ckpt"
+refuse 2 "convolution 'full'" "$INSILICO" inspect "$SOURCE/tests/golden/unsupported/full_convolution/model.ckpt"
 
 # A stimulus that does not fit the model.
 # shellcheck disable=SC2086
@@ -84,9 +84,10 @@ rm -f small.h5
 
 # No space: known before the run, nothing left behind. Needs a small file system of its own.
 mkdir small_disk
+trap 'umount small_disk 2>/dev/null; rm -rf "$scratch"' EXIT
 if mount -t tmpfs -o size=400k tmpfs small_disk 2>/dev/null; then
   # shellcheck disable=SC2086
-  refuse 3 "space" $one output=small_disk/x.h5
+  refuse 3 "make room" $one output=small_disk/x.h5
   [ -z "$(ls small_disk | grep -v -e lock -e journal)" ] || fail "a file was left on the full disk: $(ls small_disk)"
   umount small_disk
 else

@@ -3,7 +3,7 @@
 # More seeds, neurons or swept values than before: finished tasks are kept, and the file is that of a fresh
 # run of the extended job. A task run alone has the same values.
 . "$(dirname "$0")/lib.sh"
-job="$(dirname "$0")/small.yaml"
+job="$(cd "$(dirname "$0")" && pwd)/small.yaml"
 cd "$scratch" || exit 1
 
 # Rows of one task as text: dump FILE VARIABLE START COUNT
@@ -20,14 +20,14 @@ grep -q "48 finished tasks kept" log || fail "the 48 tasks were not kept"
 run 1 "$job" output=fresh.h5 --fresh seeds=0:4 neurons=0,1,3,5,8,11,15 optimizer.lr=1,3,10 || fail "fresh"
 same grown.h5 fresh.h5 "grown by a neuron and a learning rate and fresh"
 
-run 1 "$job" output=alone.h5 neurons=5 seeds=2 optimizer.lr=10 || fail "one task alone"
+run 1 "$job" output=alone.h5 neurons=5 seeds=2 "sweep={optimizer.lr: [10.0]}" || fail "one task alone"
 run 1 "$job" output=all.h5 || fail "all tasks"
 for variable in best_stimulus last_stimulus; do
   dump alone.h5 $variable "0,0,0,0,0,0,0" "1,1,1,2,44,1,1" >a
   dump all.h5 $variable "2,2,1,0,0,0,0" "1,1,1,2,44,1,1" >b
   grep -q '[1-9]' a || fail "$variable of the task alone is empty"
-  sed 's/^.*): //' a >a.values
-  sed 's/^.*): //' b >b.values
+  sed 's/^ *//; s/^(.*): //' a >a.values
+  sed 's/^ *//; s/^(.*): //' b >b.values
   same a.values b.values "$variable alone and among others"
 done
 

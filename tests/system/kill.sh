@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 kills=${1:-20}
 seed=${2:-1}
-job="$(dirname "$0")/small.yaml"
+job="$(cd "$(dirname "$0")" && pwd)/small.yaml"
 cd "$scratch" || exit 1
 
 more="neurons=0:16 seeds=0:4 stop.max_iterations=40 stop.patience=null"

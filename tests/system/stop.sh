@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # SIGUSR1 to the launcher, or SIGTERM to a rank, stops cleanly with status 75 and loses nothing.
 . "$(dirname "$0")/lib.sh"
-job="$(dirname "$0")/small.yaml"
+job="$(cd "$(dirname "$0")" && pwd)/small.yaml"
 cd "$scratch" || exit 1
 more="neurons=0:16 seeds=0:4 stop.max_iterations=60 stop.patience=null"
 
