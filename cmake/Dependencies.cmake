@@ -41,7 +41,7 @@ ins_find_library(xxhash MODULE libxxhash HEADER xxhash.h LIBRARY xxhash DEBIAN l
 ins_find_library(random123 HEADER Random123/philox.h DEBIAN librandom123-dev)
 if(INSILICO_TESTS)
   ins_find_library(cmocka MODULE cmocka HEADER cmocka.h LIBRARY cmocka DEBIAN
-                   "libcmocka-dev; or leave the tests out by -DINSILICO_TESTS=OFF")
+                   "libcmocka-dev, or leave the tests out by -DINSILICO_TESTS=OFF")
 endif()
 
 find_package(OpenSSL QUIET COMPONENTS Crypto)
@@ -91,6 +91,9 @@ function(ins_check_hdf5)
     #include <mpi.h>
     #include <hdf5.h>
     #include <hdf5_hl.h>
+    #ifndef H5_HAVE_PARALLEL
+    #error serial
+    #endif
     int main(void) {
       return H5Pset_fapl_mpio(0, MPI_COMM_WORLD, MPI_INFO_NULL) + H5DSset_scale(0, \"x\") +
              H5Pset_libver_bounds(0, H5F_LIBVER_V18, H5F_LIBVER_V18);

@@ -282,9 +282,10 @@ run_tests() {
     $SLOW || left_out="${left_out:+$left_out|}slow"
     set --
     if [ "$PRESET" = asan ]; then
-        # MPI's own allocations and launcher drown what the sanitizers say of ours.
+        # Under a launcher MPI's own findings would drown ours.
         set -- -L unit
         left_out="${left_out:+$left_out|}mpi"
+        export ASAN_OPTIONS=fast_unwind_on_malloc=0
         export LSAN_OPTIONS="suppressions=$ROOT/tests/support/lsan.supp:print_suppressions=0"
         export UBSAN_OPTIONS=print_stacktrace=1
     fi

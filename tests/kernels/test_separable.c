@@ -206,12 +206,12 @@ static void run_random(uint64_t first, int n, int largest_plane) {
 
 static void random_small_layers_match_the_reference(void **state) {
   (void)state;
-  run_random(1, 120, 9);
+  run_random(1, 100, 9);
 }
 
 static void random_larger_layers_match_the_reference(void **state) {
   (void)state;
-  run_random(1001, 12, 40);
+  run_random(1001, 8, 40);
 }
 
 static void layers_of_the_mouse_model_match_the_reference(void **state) {
