@@ -116,7 +116,3 @@ if(missing)
   message(FATAL_ERROR "Not found:\n  ${missing}\nOn Debian, `sh cmake/setup.sh build` installs them. Elsewhere "
                       "name the prefixes that hold them in CMAKE_PREFIX_PATH; see docs/installing.md.")
 endif()
-
-add_library(PkgConfig::ZIP ALIAS insilico_zip)
-add_library(PkgConfig::FYAML ALIAS insilico_fyaml)
-add_library(PkgConfig::XXHASH ALIAS insilico_xxhash)

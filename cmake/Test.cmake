@@ -4,7 +4,6 @@
 # (names room.noun.npN, label mpi). ins_script_test registers a shell or Python script the same way.
 # Configuring fails when a test_*.c of the directory was not registered.
 enable_testing()
-pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 
 # Ranks beyond the cores of a small machine must not spin, and containers are often root.
 set(INSILICO_MPI_ENVIRONMENT OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
@@ -17,7 +16,7 @@ function(ins_test)
   add_executable(${target} ${T_SOURCE})
   set(rooms ${T_ROOMS})
   list(TRANSFORM rooms PREPEND insilico_)
-  target_link_libraries(${target} PRIVATE ${rooms} PkgConfig::CMOCKA m)
+  target_link_libraries(${target} PRIVATE ${rooms} insilico_cmocka m)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support ${CMAKE_SOURCE_DIR}/src)
   target_compile_definitions(${target} PRIVATE INS_TEST_DATA="${CMAKE_SOURCE_DIR}/tests"
                              INS_PROGRAM="$<TARGET_FILE:insilico>")
@@ -31,6 +30,7 @@ function(ins_test)
       add_test(NAME ${T_NAME}.np${ranks}
                COMMAND ${MPIEXEC_EXECUTABLE} ${MPIEXEC_NUMPROC_FLAG} ${ranks} $<TARGET_FILE:${target}>)
       ins_test_properties(${T_NAME}.np${ranks} ${T_TIMEOUT} mpi ${T_LABELS})
+      set_tests_properties(${T_NAME}.np${ranks} PROPERTIES PROCESSORS ${ranks})
     endforeach()
   else()
     add_test(NAME ${T_NAME} COMMAND ${target})
@@ -46,6 +46,10 @@ function(ins_script_test)
   endif()
   add_test(NAME ${T_NAME} COMMAND ${T_COMMAND})
   ins_test_properties(${T_NAME} ${T_TIMEOUT} ${T_LABELS})
+  if("mpi" IN_LIST T_LABELS)
+    # It starts several ranks: nothing else should compute meanwhile.
+    set_tests_properties(${T_NAME} PROPERTIES RUN_SERIAL TRUE)
+  endif()
   set_property(TEST ${T_NAME} APPEND PROPERTY ENVIRONMENT "INSILICO=$<TARGET_FILE:insilico>"
                "MPIEXEC=${MPIEXEC_EXECUTABLE}" "SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()

@@ -327,7 +327,7 @@ case $JOBS in '' | *[!0-9]* | 0) usage "-j wants a number" ;; esac
 
 BUILD=build
 [ "$PRESET" = release ] || BUILD=build/$PRESET
-PROGRAM=$BUILD/src/app/insilico
+PROGRAM=$BUILD/insilico
 if $DRY || [ "$VERB" = help ] || [ -z "$VERB" ]; then
     LOG=/dev/null
 else

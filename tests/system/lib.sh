@@ -2,7 +2,7 @@
 # Shared by the system tests: a scratch directory, short ways to run, and checks that say what they saw.
 # Needs INSILICO (program), MPIEXEC and SOURCE from CTest; run by hand they have defaults.
 SOURCE=${SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
-INSILICO=${INSILICO:-$SOURCE/build/src/app/insilico}
+INSILICO=${INSILICO:-$SOURCE/build/insilico}
 MPIEXEC=${MPIEXEC:-mpirun}
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
