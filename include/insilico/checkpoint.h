@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** Files -> models, without executing anything that a file says.
  *
- * Reads Lightning checkpoints and torch state dicts (ZIP form), native model files, and the built-in
- * retina. The pickle inside is read inertly: every GLOBAL is a name, every REDUCE a node; a table of
- * the few constructors we understand turns nodes into plain values (docs/checkpoints.md).
+ * Reads Lightning checkpoints and torch state dicts (ZIP form), native model files, and the
+ * built-in retina. The pickle inside is read inertly: every GLOBAL is a name, every REDUCE a node;
+ * a table of the few constructors we understand turns nodes into plain values
+ * (docs/checkpoints.md).
  */
 #ifndef INSILICO_CHECKPOINT_H
 #define INSILICO_CHECKPOINT_H
@@ -13,12 +14,13 @@
 /** Opens `name`: a path to a .ckpt/.pt/.pth (ZIP), to a native model .h5, or
  * "builtin:ground_truth[?neurons=N&seed=S]". `options` may be NULL or a map; `options.architecture`
  * gives what a bare state dict lacks. Local.
- * @return INS_OK; INS_ERR_IO; INS_ERR_FORMAT (damaged or hostile: says where); INS_ERR_UNSUPPORTED (names
- *         module and parameter); INS_ERR_MISSING (names the key to give); INS_ERR_MEMORY */
-ins_status ins_model_open(const char *name, const ins_value *options, ins_model_source **out) INS_CHECKED;
+ * @return INS_OK; INS_ERR_IO; INS_ERR_FORMAT (damaged or hostile: says where); INS_ERR_UNSUPPORTED
+ * (names module and parameter); INS_ERR_MISSING (names the key to give); INS_ERR_MEMORY */
+ins_status ins_model_open(const char *name, const ins_value *options,
+                          ins_model_source **out) INS_CHECKED;
 
-/** The native model file (docs/model-file.md), by way of PATH.part and a rename; an existing file is
- * replaced. Reading gives a source that is equal bit for bit. */
+/** The native model file (docs/model-file.md), by way of PATH.part and a rename; an existing file
+ * is replaced. Reading gives a source that is equal bit for bit. */
 ins_status ins_native_write(const char *path, const ins_model_source *source) INS_CHECKED;
 ins_status ins_native_read(const char *path, ins_model_source **out) INS_CHECKED;
 

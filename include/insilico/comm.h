@@ -7,20 +7,21 @@
 
 #include "insilico/text.h"
 
-/** Every rank brings its status and leaves with the worst of them and that rank's message, so that nobody
- * goes on alone or waits for one who left. Collective. */
+/** Every rank brings its status and leaves with the worst of them and that rank's message, so that
+ * nobody goes on alone or waits for one who left. Collective. */
 ins_status ins_agree(MPI_Comm comm, ins_status status) INS_CHECKED;
 
-/** Rank 0's bytes for everybody: on rank 0 `text` holds them, on the others it is filled. `status` is rank
- * 0's: when it is not INS_OK nothing is sent and all ranks return it with its message. Collective. */
+/** Rank 0's bytes for everybody: on rank 0 `text` holds them, on the others it is filled. `status`
+ * is rank 0's: when it is not INS_OK nothing is sent and all ranks return it with its message.
+ * Collective. */
 ins_status ins_share(MPI_Comm comm, ins_status status, ins_text *text) INS_CHECKED;
 
-/** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only caller of
- * MPI_Abort. Does not return. */
+/** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only
+ * caller of MPI_Abort. Does not return. */
 _Noreturn void ins_fatal(const char *what, const char *file, int line);
 
-/** Makes this process die with the launcher that started it: ranks that outlive a killed launcher would
- * collide with the resumed run. Does nothing without a launcher. */
+/** Makes this process die with the launcher that started it: ranks that outlive a killed launcher
+ * would collide with the resumed run. Does nothing without a launcher. */
 void ins_die_with_launcher(void);
 
 #endif

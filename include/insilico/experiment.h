@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/** An experiment is a value: what its job keys are, which axes and variables it leaves, how a batch of
- * tasks is computed, how it is summed up. Nothing of MPI, results files or resuming is in sight; the
- * framework around it is written once (rooms store and schedule) and knows nothing of retinas.
+/** An experiment is a value: what its job keys are, which axes and variables it leaves, how a batch
+ * of tasks is computed, how it is summed up. Nothing of MPI, results files or resuming is in sight;
+ * the framework around it is written once (rooms store and schedule) and knows nothing of retinas.
  *
  * Adding an experiment is adding one file with one such struct and one line in registry.c.
  */
@@ -25,25 +25,25 @@ typedef struct ins_experiment_context {
 /** A batch of tasks to compute, and where its rows go. */
 typedef struct ins_batch {
   size_t n;
-  const size_t *task;  /* [n] task numbers; indices by ins_layout_coordinates */
-  void *const *rows;   /* [n_variables]: PER_TASK variables' rows, buffer [n][row]; else NULL */
-  ins_status *status;  /* [n] out: INS_OK or the task's error; INS_ERR_STOPPED: not computed */
+  const size_t *task; /* [n] task numbers; indices by ins_layout_coordinates */
+  void *const *rows;  /* [n_variables]: PER_TASK variables' rows, buffer [n][row]; else NULL */
+  ins_status *status; /* [n] out: INS_OK or the task's error; INS_ERR_STOPPED: not computed */
   char (*message)[INS_MESSAGE_MAX]; /* [n] out: what went wrong */
-  double *merit;       /* [n] out: a number worth showing while the run goes on; NaN to begin with */
+  double *merit; /* [n] out: a number worth showing while the run goes on; NaN to begin with */
 } ins_batch;
 
 /** Finished tasks along the reduced axis, and where their summary goes. */
 typedef struct ins_group {
-  size_t n;                  /* length of the reduced axis */
-  const bool *done;          /* [n] false: failed; its rows are NaN */
-  const void *const *rows;   /* [n_variables]: PER_TASK variables, [n][row] */
-  void *const *summary;      /* [n_variables]: SUMMARY variables, [row] */
+  size_t n;                /* length of the reduced axis */
+  const bool *done;        /* [n] false: failed; its rows are NaN */
+  const void *const *rows; /* [n_variables]: PER_TASK variables, [n][row] */
+  void *const *summary;    /* [n_variables]: SUMMARY variables, [row] */
 } ins_group;
 
 typedef struct ins_experiment {
   const char *merit; /* what ins_batch.merit is, for people ("objective"); NULL: not set */
-  /** Resolves the job against the model and declares axes and variables. Deterministic, the same on every
-   * rank. What is wrong is refused here, before anything is written. */
+  /** Resolves the job against the model and declares axes and variables. Deterministic, the same on
+   * every rank. What is wrong is refused here, before anything is written. */
   ins_status (*setup)(const ins_experiment_context *context, void **state, ins_layout **layout);
   /** Computes batch->n tasks. Per-task trouble goes to batch->status; a return other than INS_OK or
    * INS_ERR_STOPPED is a rank error. A task's rows do not depend on the batch it is in. */
@@ -51,8 +51,8 @@ typedef struct ins_experiment {
   /** Sums up one group of tasks; NULL when there are no SUMMARY variables. */
   ins_status (*finish)(void *state, const ins_group *group);
   void (*teardown)(void **state);
-  /** For `insilico plan`: bytes of memory that computing takes on a rank, and seconds of an average task at
-   * most, measured by running a little of one here. */
+  /** For `insilico plan`: bytes of memory that computing takes on a rank, and seconds of an average
+   * task at most, measured by running a little of one here. */
   ins_status (*cost)(void *state, double *bytes, double *seconds);
 } ins_experiment;
 

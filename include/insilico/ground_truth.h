@@ -10,7 +10,9 @@ typedef struct ins_ground_truth_spec {
   uint64_t seed;    /* of positions and sizes */
 } ins_ground_truth_spec;
 
-/** Makes the source of the built-in retina, truth table included. Pure function of the spec. Local. */
-ins_status ins_ground_truth_create(const ins_ground_truth_spec *spec, ins_model_source **out) INS_CHECKED;
+/** Makes the source of the built-in retina, truth table included. Pure function of the spec. Local.
+ */
+ins_status ins_ground_truth_create(const ins_ground_truth_spec *spec,
+                                   ins_model_source **out) INS_CHECKED;
 
 #endif

@@ -7,7 +7,9 @@
 
 enum { INS_SHA256_HEX = 65 }; /* 64 hexadecimal digits and NUL */
 
-typedef struct ins_xxh { void *state; } ins_xxh;
+typedef struct ins_xxh {
+  void *state;
+} ins_xxh;
 
 ins_status ins_sha256(const void *bytes, size_t n, char out[INS_SHA256_HEX]) INS_CHECKED;
 ins_status ins_sha256_file(const char *path, char out[INS_SHA256_HEX]) INS_CHECKED;

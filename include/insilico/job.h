@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /** A job: a YAML file and overrides, validated against the tables of what it names, and frozen.
  *
- * Every complaint names file, line and column (or "override k"), what was expected, and the nearest valid
- * key for a misspelt one. Defaults are filled in, so that what runs is what the results file records.
+ * Every complaint names file, line and column (or "override k"), what was expected, and the nearest
+ * valid key for a misspelt one. Defaults are filled in, so that what runs is what the results file
+ * records.
  */
 #ifndef INSILICO_JOB_H
 #define INSILICO_JOB_H
@@ -18,36 +19,37 @@ typedef struct ins_sweep {
 
 typedef struct ins_job {
   const ins_variant *experiment; /* entry of the registry it was validated against */
-  ins_value *settings;           /* every key but `sweep` with its value; places kept. A swept key has
-                                    its first value */
-  ins_value *document;           /* the file with overrides, before defaults: where ins_job_at starts */
+  ins_value *settings; /* every key but `sweep` with its value; places kept. A swept key has
+                          its first value */
+  ins_value *document; /* the file with overrides, before defaults: where ins_job_at starts */
   ins_sweep *sweeps;
   size_t n_sweeps;
-  char *path;                  /* of the job file */
-  char hash[INS_SHA256_HEX];   /* of ins_job_json */
+  char *path;                /* of the job file */
+  char hash[INS_SHA256_HEX]; /* of ins_job_json */
 } ins_job;
 
-/** Reads PATH, applies overrides ("key=value", "key=a,b" sweeps, "range(a,b,step)", "+key=", "~key") and
- * validates against the common keys and those of the chosen experiment. Local.
+/** Reads PATH, applies overrides ("key=value", "key=a,b" sweeps, "range(a,b,step)", "+key=",
+ * "~key") and validates against the common keys and those of the chosen experiment. Local.
  * @param[in] experiments  registry, ends with name == NULL; must outlive the job
- * @return INS_OK; INS_ERR_ARGUMENT (the job is wrong); INS_ERR_IO (cannot be read); INS_ERR_MEMORY */
+ * @return INS_OK; INS_ERR_ARGUMENT (the job is wrong); INS_ERR_IO (cannot be read); INS_ERR_MEMORY
+ */
 ins_status ins_job_load(const char *path, const char *const *overrides, size_t n_overrides,
                         const ins_variant *experiments, ins_job **out) INS_CHECKED;
 void ins_job_destroy(ins_job **job);
 
 /** The settings with the swept keys set to values index[s] of sweep s. */
 ins_status ins_job_at(const ins_job *job, const size_t *index, ins_value **settings) INS_CHECKED;
-/** The resolved job as JSON without what may differ between equal runs: no `output`, and "(by contents)"
- * for paths of inputs (INS_KEY_CONTENTS). */
+/** The resolved job as JSON without what may differ between equal runs: no `output`, and "(by
+ * contents)" for paths of inputs (INS_KEY_CONTENTS). */
 ins_status ins_job_json(const ins_job *job, ins_text *out) INS_CHECKED;
 /** For sending between ranks; unpacking looks the experiment up in the registry again. */
 ins_status ins_job_pack(const ins_job *job, ins_text *out) INS_CHECKED;
 ins_status ins_job_unpack(const void *bytes, size_t n, const ins_variant *experiments,
                           ins_job **out) INS_CHECKED;
 
-/** Can results of the job recorded as `old_json` be gone on with by `job`? INS_OK when they differ in
- * nothing but keys of axes (INS_KEY_AXIS, sweeps' values); else INS_ERR_ARGUMENT naming the first
- * difference, its old and its new value. */
+/** Can results of the job recorded as `old_json` be gone on with by `job`? INS_OK when they differ
+ * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values); else INS_ERR_ARGUMENT naming the
+ * first difference, its old and its new value. */
 ins_status ins_job_continues(const ins_job *job, const char *old_json) INS_CHECKED;
 
 /** The keys that every job has (experiment, model, session, neurons, sweep, output, ...). */

@@ -11,7 +11,8 @@
 
 typedef struct ins_kernels ins_kernels; /* a table of functions: src/kernels/kernels_table.h */
 
-/** Names from narrow to wide, e.g. "generic", "avx2", "avx512"; ends with NULL. Only what was built. */
+/** Names from narrow to wide, e.g. "generic", "avx2", "avx512"; ends with NULL. Only what was
+ * built. */
 const char *const *ins_kernels_names(void);
 /** The table called `name`, or NULL when it was not built or this processor cannot run it. */
 const ins_kernels *ins_kernels_find(const char *name);

@@ -2,8 +2,8 @@
 /** Settings as data: each part of the program declares the keys it reads in a table.
  *
  * `job` validates a file against such tables without knowing what they are for, fills in defaults,
- * complains with file, line, column and the nearest valid key, and `insilico list` prints them. They
- * live in `base` because objectives, optimisers and experiments all declare theirs.
+ * complains with file, line, column and the nearest valid key, and `insilico list` prints them.
+ * They live in `base` because objectives, optimisers and experiments all declare theirs.
  */
 #ifndef INSILICO_KEYS_H
 #define INSILICO_KEYS_H
@@ -11,26 +11,28 @@
 #include "insilico/value.h"
 
 typedef enum ins_key_type {
-  INS_KEY_INT,     /* whole number within [min, max] */
-  INS_KEY_REAL,    /* number within [min, max] */
+  INS_KEY_INT,  /* whole number within [min, max] */
+  INS_KEY_REAL, /* number within [min, max] */
   INS_KEY_BOOL,
-  INS_KEY_TEXT,    /* any text; with `variants`: one of their names */
-  INS_KEY_RANGE,   /* whole numbers: 5, [1, 4, 9], "0:50" (end excluded), "0:50:5", ["0:9", 20] or
-                      "all"; or a map with the keys of `children`, where it has some */
-  INS_KEY_BOUNDS,  /* {CHANNEL: [low, high]}, ends may be null; or one [low, high] for all channels */
-  INS_KEY_GROUP,   /* a map with the keys of `children` */
-  INS_KEY_CHOICE,  /* a map {kind: NAME, ...} or just NAME; keys of the variant NAME of `variants` */
+  INS_KEY_TEXT,   /* any text; with `variants`: one of their names */
+  INS_KEY_RANGE,  /* whole numbers: 5, [1, 4, 9], "0:50" (end excluded), "0:50:5", ["0:9", 20] or
+                     "all"; or a map with the keys of `children`, where it has some */
+  INS_KEY_BOUNDS, /* {CHANNEL: [low, high]}, ends may be null; or one [low, high] for all channels
+                   */
+  INS_KEY_GROUP,  /* a map with the keys of `children` */
+  INS_KEY_CHOICE, /* a map {kind: NAME, ...} or just NAME; keys of the variant NAME of `variants` */
   INS_KEY_CHOICES, /* a list of the former */
   INS_KEY_FREE     /* any tree, not looked into */
 } ins_key_type;
 
 typedef enum ins_key_flags {
   INS_KEY_REQUIRED = 1,
-  INS_KEY_NULLABLE = 2, /* null is a value (it means "none"), and the default when there is no other */
-  INS_KEY_SHAPES = 4,   /* changes the shape of results: cannot be swept */
-  INS_KEY_AXIS = 8,     /* lists the coordinates of an axis: may grow when a job is run again */
+  INS_KEY_NULLABLE =
+      2, /* null is a value (it means "none"), and the default when there is no other */
+  INS_KEY_SHAPES = 4,     /* changes the shape of results: cannot be swept */
+  INS_KEY_AXIS = 8,       /* lists the coordinates of an axis: may grow when a job is run again */
   INS_KEY_SHORTHAND = 16, /* GROUP: a scalar stands for the map {FIRST CHILD: scalar} */
-  INS_KEY_CONTENTS = 32 /* TEXT: a path; results know the file by its contents, not by its name */
+  INS_KEY_CONTENTS = 32   /* TEXT: a path; results know the file by its contents, not by its name */
 } ins_key_flags;
 
 typedef struct ins_key ins_key;
@@ -52,16 +54,16 @@ struct ins_key {
   double min, max; /* INT, REAL; both 0: unlimited. Bounds are allowed values */
   const char *units;
   const char *doc;
-  const ins_key *children;      /* GROUP, RANGE */
-  const ins_variant *variants;  /* CHOICE, CHOICES, TEXT */
+  const ins_key *children;     /* GROUP, RANGE */
+  const ins_variant *variants; /* CHOICE, CHOICES, TEXT */
 };
 
 /** The entry called `name`, or NULL. */
 const ins_variant *ins_variant_find(const ins_variant *variants, const char *name);
 
-/** Whole numbers of a validated RANGE: *out = ins_alloc'd [*n], in the order written, "all" = 0..total-1.
- * Numbers outside [0, total) and repeated ones: INS_ERR_ARGUMENT, naming them and the place.
- * total == SIZE_MAX means unlimited, and then "all" is refused. */
+/** Whole numbers of a validated RANGE: *out = ins_alloc'd [*n], in the order written, "all" =
+ * 0..total-1. Numbers outside [0, total) and repeated ones: INS_ERR_ARGUMENT, naming them and the
+ * place. total == SIZE_MAX means unlimited, and then "all" is refused. */
 ins_status ins_range_parse(const ins_value *value, size_t total, const char *what, int64_t **out,
                            size_t *n) INS_CHECKED;
 

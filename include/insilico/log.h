@@ -5,7 +5,12 @@
 
 #include "insilico/status.h"
 
-typedef enum ins_log_level { INS_LOG_ERROR, INS_LOG_WARNING, INS_LOG_INFO, INS_LOG_DEBUG } ins_log_level;
+typedef enum ins_log_level {
+  INS_LOG_ERROR,
+  INS_LOG_WARNING,
+  INS_LOG_INFO,
+  INS_LOG_DEBUG
+} ins_log_level;
 
 /** Messages above this level are dropped; INS_LOG_INFO to begin with. */
 void ins_log_set_level(ins_log_level level);

@@ -2,9 +2,9 @@
 /** A trained retina model: immutable weights of a core and one readout a neuron.
  *
  * r[t,n] = readout_n(core(x[c,t,h,w])), C channels, T frames, H rows, W columns, N neurons.
- * Files become an ins_model_source (plain data, room `checkpoint`); ins_model_create turns a source into
- * weights ready to compute with. Neurons of all sessions stand one after the other, sessions sorted by
- * name as in openretina; a neuron's number in that order is its number everywhere.
+ * Files become an ins_model_source (plain data, room `checkpoint`); ins_model_create turns a source
+ * into weights ready to compute with. Neurons of all sessions stand one after the other, sessions
+ * sorted by name as in openretina; a neuron's number in that order is its number everywhere.
  */
 #ifndef INSILICO_MODEL_H
 #define INSILICO_MODEL_H
@@ -29,7 +29,8 @@ typedef struct ins_model_source {
 } ins_model_source;
 
 void ins_model_source_destroy(ins_model_source **source);
-/** SHA-256 over architecture and parameters (not data_info or provenance): the model's name in results. */
+/** SHA-256 over architecture and parameters (not data_info or provenance): the model's name in
+ * results. */
 ins_status ins_model_source_hash(const ins_model_source *source, char out[65]) INS_CHECKED;
 /** For sending between ranks. */
 ins_status ins_model_source_pack(const ins_model_source *source, ins_text *out) INS_CHECKED;
@@ -58,18 +59,21 @@ typedef struct ins_model_info {
 
 typedef struct ins_model ins_model;
 
-/** Builds a model. What is not understood is named (module, parameter), what is missing is asked for.
- * The source may be destroyed afterwards. Local.
- * @return INS_OK; INS_ERR_UNSUPPORTED, INS_ERR_MISSING, INS_ERR_SHAPE, INS_ERR_FORMAT, INS_ERR_MEMORY */
+/** Builds a model. What is not understood is named (module, parameter), what is missing is asked
+ * for. The source may be destroyed afterwards. Local.
+ * @return INS_OK; INS_ERR_UNSUPPORTED, INS_ERR_MISSING, INS_ERR_SHAPE, INS_ERR_FORMAT,
+ * INS_ERR_MEMORY */
 ins_status ins_model_create(const ins_model_source *source, ins_model **out) INS_CHECKED;
 void ins_model_destroy(ins_model **model);
 const ins_model_info *ins_model_describe(const ins_model *model);
 const ins_session *ins_model_session(const ins_model *model, const char *name); /* or NULL */
 
-/** Output frames for a stimulus of n_frames: T'. INS_ERR_SHAPE when none is left (says the least T). */
-ins_status ins_model_output_frames(const ins_model *model, size_t n_frames, size_t *out) INS_CHECKED;
-/** Stimulus frames [*first, *last] that output frame f of a long stimulus depends on, relative to the
- * stimulus frame f; may be negative or beyond it where time is padded. */
+/** Output frames for a stimulus of n_frames: T'. INS_ERR_SHAPE when none is left (says the least
+ * T). */
+ins_status ins_model_output_frames(const ins_model *model, size_t n_frames,
+                                   size_t *out) INS_CHECKED;
+/** Stimulus frames [*first, *last] that output frame f of a long stimulus depends on, relative to
+ * the stimulus frame f; may be negative or beyond it where time is padded. */
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last);
 
 /** Mask of neuron n over the last feature map: out[h,w], sums to 1 (or the peer's value for it). */

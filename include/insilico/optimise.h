@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/** Stimulus optimisation: gradient descent on loss = -objective + penalties, one stimulus at a time.
+/** Stimulus optimisation: gradient descent on loss = -objective + penalties, one stimulus at a
+ * time.
  *
- * Each iteration, as openretina's optimize_stimulus: loss and gradient; optimiser step; postprocessors in
- * list order; stop check on the loss from before the step.
+ * Each iteration, as openretina's optimize_stimulus: loss and gradient; optimiser step;
+ * postprocessors in list order; stop check on the loss from before the step.
  */
 #ifndef INSILICO_OPTIMISE_H
 #define INSILICO_OPTIMISE_H
@@ -28,10 +29,7 @@ extern const ins_key ins_stop_keys[];
        .fallback = "{kind: sgd, lr: 10.0}",                                                        \
        .variants = ins_optimizers,                                                                 \
        .doc = "how a step is made of a gradient"},                                                 \
-      {.name = "stop",                                                                             \
-       .type = INS_KEY_GROUP,                                                                      \
-       .children = ins_stop_keys,                                                                  \
-       .doc = "when to stop"},                                                                     \
+      {.name = "stop", .type = INS_KEY_GROUP, .children = ins_stop_keys, .doc = "when to stop"},   \
       {.name = "postprocess",                                                                      \
        .type = INS_KEY_CHOICES,                                                                    \
        .fallback = "[]",                                                                           \
@@ -65,9 +63,9 @@ size_t ins_optimisation_limit(const ins_optimisation *optimisation);
 
 /** What one optimisation leaves. Arrays are the caller's; best and traces may not be NULL. */
 typedef struct ins_optimised {
-  float *best;            /* [C,T,H,W] the postprocessed stimulus of least loss */
-  float *objective_trace; /* [limit] before step i; NaN after the end */
-  float *loss_trace;      /* [limit] */
+  float *best;                           /* [C,T,H,W] the postprocessed stimulus of least loss */
+  float *objective_trace;                /* [limit] before step i; NaN after the end */
+  float *loss_trace;                     /* [limit] */
   double objective_best, objective_last; /* of `best` and of the last stimulus */
   size_t n_iterations, iteration_best;   /* steps made; step after which `best` was reached */
   ins_outcome outcome;

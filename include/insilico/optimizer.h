@@ -10,7 +10,8 @@ extern const ins_variant ins_optimizers[];
 typedef struct ins_optimizer ins_optimizer;
 
 /** Makes an optimiser of n numbers from validated settings {kind, lr, ...}. Local. */
-ins_status ins_optimizer_create(const ins_value *settings, size_t n, ins_optimizer **out) INS_CHECKED;
+ins_status ins_optimizer_create(const ins_value *settings, size_t n,
+                                ins_optimizer **out) INS_CHECKED;
 void ins_optimizer_destroy(ins_optimizer **optimizer);
 /** Forgets all past steps. */
 void ins_optimizer_reset(ins_optimizer *optimizer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** The pulse of long work: computing code calls it now and then and is told whether to go on.
  *
- * It is all that an experiment sees of the run around it: the scheduler answers messages and looks at
- * signals inside. Cheap enough for every optimiser iteration.
+ * It is all that an experiment sees of the run around it: the scheduler answers messages and looks
+ * at signals inside. Cheap enough for every optimiser iteration.
  */
 #ifndef INSILICO_PULSE_H
 #define INSILICO_PULSE_H

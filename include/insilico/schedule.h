@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** Running an experiment on all ranks: lay out or resume, deal, compute, write, sum up.
  *
- * Rank 0 deals runs of batches; a worker asks for its next deal when it starts one, so that nobody waits.
- * On small runs rank 0 computes too and answers between iterations. The run phase has no collective
- * call: messages below 4 kB and independent writes only, so that nothing can deadlock. A signal
- * (SIGUSR1, SIGTERM, SIGINT) ends it within an iteration, resumable.
+ * Rank 0 deals runs of batches; a worker asks for its next deal when it starts one, so that nobody
+ * waits. On small runs rank 0 computes too and answers between iterations. The run phase has no
+ * collective call: messages below 4 kB and independent writes only, so that nothing can deadlock. A
+ * signal (SIGUSR1, SIGTERM, SIGINT) ends it within an iteration, resumable.
  */
 #ifndef INSILICO_SCHEDULE_H
 #define INSILICO_SCHEDULE_H
@@ -14,21 +14,23 @@
 #include "insilico/experiment.h"
 
 typedef struct ins_run_options {
-  bool fresh;        /* start over even if results exist */
-  bool quiet;        /* no progress bar */
-  int computing_master; /* 1: rank 0 computes too, 0: it only deals, -1: it computes on up to 16 ranks */
+  bool fresh;           /* start over even if results exist */
+  bool quiet;           /* no progress bar */
+  int computing_master; /* 1: rank 0 computes too, 0: it only deals, -1: it computes on up to 16
+                           ranks */
 } ins_run_options;
 
 /** What a run came to, on rank 0. */
 typedef struct ins_run_report {
-  size_t n_tasks, n_kept, n_done, n_failed, n_pending; /* kept: finished before; done: by this run */
+  size_t n_tasks, n_kept, n_done, n_failed,
+      n_pending; /* kept: finished before; done: by this run */
   double seconds;
   char first_failure[INS_MESSAGE_MAX];
   size_t first_failed_task;
 } ins_run_report;
 
-/** The instruction-set path of a run: the one that the results file at `output` was begun with, else the
- * widest that every rank's processor has. `output` may be NULL or not exist. Collective.
+/** The instruction-set path of a run: the one that the results file at `output` was begun with,
+ * else the widest that every rank's processor has. `output` may be NULL or not exist. Collective.
  * @return INS_OK; INS_ERR_ARGUMENT when a processor cannot run the path of the file */
 ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
                              const ins_kernels **kernels) INS_CHECKED;

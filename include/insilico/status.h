@@ -14,11 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INS_CHECKED __attribute__((warn_unused_result))
+#define INS_CHECKED      __attribute__((warn_unused_result))
 #define INS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/** The one list of codes: X(name, value, exit status of the program, what it says without a message).
- * Values are stored in results files (variable `error`): never renumber, only append. */
+/** The one list of codes: X(name, value, exit status of the program, what it says without a
+ * message). Values are stored in results files (variable `error`): never renumber, only append. */
 #define INS_STATUS_LIST(X)                                                                         \
   X(INS_OK, 0, 0, "ok")                                                                            \
   X(INS_ERR_ARGUMENT, 1, 2, "the command or a setting is wrong")                                   \

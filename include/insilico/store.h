@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** The results file: one HDF5 file a job, laid out at full size beforehand, written in parallel.
  *
- * Readable by xarray, netCDF4, h5py and h5dump with every axis labelled. Contents do not depend on the
- * number of ranks, the order of writing or the history of kills: docs/results-file.md.
+ * Readable by xarray, netCDF4, h5py and h5dump with every axis labelled. Contents do not depend on
+ * the number of ranks, the order of writing or the history of kills: docs/results-file.md.
  */
 #ifndef INSILICO_STORE_H
 #define INSILICO_STORE_H
@@ -11,29 +11,36 @@
 
 #include "insilico/layout.h"
 
-typedef enum ins_task_state { INS_TASK_PENDING = 0, INS_TASK_DONE = 1, INS_TASK_FAILED = 2 } ins_task_state;
+typedef enum ins_task_state {
+  INS_TASK_PENDING = 0,
+  INS_TASK_DONE = 1,
+  INS_TASK_FAILED = 2
+} ins_task_state;
 
 typedef struct ins_store ins_store;
 
-/** Lays out PATH: groups, axes, datasets, attributes, all tasks pending; in PATH.part, synced, renamed.
- * `attributes` is a map of texts and numbers for the file (Conventions and title are added). Space is
- * reserved, so that a full disk is known now. One rank only (no collective call). A results file of ours at
- * PATH is replaced, anything else is not.
- * @return INS_OK; INS_ERR_IO (cannot be created, no space: says how much is needed); INS_ERR_ARGUMENT
- * (something else lies at PATH); INS_ERR_INTERNAL (names or types that files cannot hold); INS_ERR_MEMORY */
-ins_status ins_store_create(const char *path, const ins_layout *layout, const ins_value *attributes) INS_CHECKED;
+/** Lays out PATH: groups, axes, datasets, attributes, all tasks pending; in PATH.part, synced,
+ * renamed. `attributes` is a map of texts and numbers for the file (Conventions and title are
+ * added). Space is reserved, so that a full disk is known now. One rank only (no collective call).
+ * A results file of ours at PATH is replaced, anything else is not.
+ * @return INS_OK; INS_ERR_IO (cannot be created, no space: says how much is needed);
+ * INS_ERR_ARGUMENT (something else lies at PATH); INS_ERR_INTERNAL (names or types that files
+ * cannot hold); INS_ERR_MEMORY */
+ins_status ins_store_create(const char *path, const ins_layout *layout,
+                            const ins_value *attributes) INS_CHECKED;
 
-/** As ins_store_create, then copies from the results file OLD every row whose checksum holds and whose
- * coordinates are in `layout`, and puts the new file in place of `path`. OLD may be `path`, may have
- * other lengths of its task axes, and may be damaged: unreadable rows are left pending, and one that HDF5
- * does not open any more is searched for rows where the new layout has them. *n_kept = tasks copied. One
- * rank only. On failure `path` is as it was.
- * @return INS_OK; INS_ERR_ARGUMENT (variables or axes within rows differ: named; finished tasks of `path`
- * itself have no place in `layout`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */
+/** As ins_store_create, then copies from the results file OLD every row whose checksum holds and
+ * whose coordinates are in `layout`, and puts the new file in place of `path`. OLD may be `path`,
+ * may have other lengths of its task axes, and may be damaged: unreadable rows are left pending,
+ * and one that HDF5 does not open any more is searched for rows where the new layout has them.
+ * *n_kept = tasks copied. One rank only. On failure `path` is as it was.
+ * @return INS_OK; INS_ERR_ARGUMENT (variables or axes within rows differ: named; finished tasks of
+ * `path` itself have no place in `layout`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */
 ins_status ins_store_relayout(const char *path, const char *old, const ins_layout *layout,
                               const ins_value *attributes, size_t *n_kept) INS_CHECKED;
 
-/** What an existing results file says about itself. For ins_store_probe, `layout` may be NULL. No MPI. */
+/** What an existing results file says about itself. For ins_store_probe, `layout` may be NULL. No
+ * MPI. */
 typedef struct ins_store_facts {
   bool exists, opens; /* `opens` false: present, but not a (whole) results file */
   bool ours;          /* a results file, if perhaps a damaged one; false: never to be overwritten */
@@ -42,34 +49,41 @@ typedef struct ins_store_facts {
   char *instruction_set; /* attribute, or NULL */
   ins_value *attributes; /* all global attributes */
 } ins_store_facts;
-ins_status ins_store_probe(const char *path, const ins_layout *layout, ins_store_facts *facts) INS_CHECKED;
+ins_status ins_store_probe(const char *path, const ins_layout *layout,
+                           ins_store_facts *facts) INS_CHECKED;
 void ins_store_facts_clear(ins_store_facts *facts);
 
-/** Opens PATH for writing rows. Collective over comm (also on failure: all ranks return the same code and
- * message). `layout` must be that of the file (else INS_ERR_ARGUMENT) and outlive the store. */
-ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *layout, ins_store **out) INS_CHECKED;
+/** Opens PATH for writing rows. Collective over comm (also on failure: all ranks return the same
+ * code and message). `layout` must be that of the file (else INS_ERR_ARGUMENT) and outlive the
+ * store. */
+ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *layout,
+                          ins_store **out) INS_CHECKED;
 /** Collective. Syncs, closes, destroys. */
 ins_status ins_store_close(ins_store **store) INS_CHECKED;
 
-/** state[k] of tasks [first, first + n): DONE and FAILED only where the row's checksum holds. Local. */
+/** state[k] of tasks [first, first + n): DONE and FAILED only where the row's checksum holds.
+ * Local. */
 ins_status ins_store_verify(ins_store *store, size_t first, size_t n, uint8_t *state) INS_CHECKED;
 
-/** Writes rows of n tasks (ascending numbers): data of every PER_TASK variable, then error codes and
- * status, then checksums. rows as in ins_batch; tasks with status[k] == INS_ERR_STOPPED are left out,
- * failed tasks' rows are overwritten with NaN (integers: the fill value). One H5Dwrite a variable for
- * consecutive tasks. Local, independent I/O. */
+/** Writes rows of n tasks (ascending numbers): data of every PER_TASK variable, then error codes
+ * and status, then checksums. rows as in ins_batch; tasks with status[k] == INS_ERR_STOPPED are
+ * left out, failed tasks' rows are overwritten with NaN (integers: the fill value). One H5Dwrite a
+ * variable for consecutive tasks. Local, independent I/O. */
 ins_status ins_store_write(ins_store *store, size_t n, const size_t *task, void *const *rows,
                            const ins_status *status) INS_CHECKED;
 /** Reads the rows of one variable for n tasks into out [n][row]. Local. */
-ins_status ins_store_read(ins_store *store, int variable, size_t n, const size_t *task, void *out) INS_CHECKED;
+ins_status ins_store_read(ins_store *store, int variable, size_t n, const size_t *task,
+                          void *out) INS_CHECKED;
 /** Writes row `group` of a SUMMARY variable. Local. */
-ins_status ins_store_write_summary(ins_store *store, int variable, size_t group, const void *row) INS_CHECKED;
+ins_status ins_store_write_summary(ins_store *store, int variable, size_t group,
+                                   const void *row) INS_CHECKED;
 
 /** Size of the file that a layout gives, without making it. */
 double ins_store_size(const ins_layout *layout);
 
-/** Counts for `insilico status`, from a file that may be in use by a run: reads status and checksums with
- * plain file access. `verify`: also recompute checksums. One process, no MPI calls. */
+/** Counts for `insilico status`, from a file that may be in use by a run: reads status and
+ * checksums with plain file access. `verify`: also recompute checksums. One process, no MPI calls.
+ */
 typedef struct ins_store_summary {
   size_t n_tasks, n_done, n_failed, n_pending, n_damaged;
   char *title, *experiment, *model;

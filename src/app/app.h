@@ -18,8 +18,8 @@ typedef struct ins_command {
   const char *name;
   const char *usage;   /* "run JOB [key=value ...]" */
   const char *summary; /* one line */
-  const char *options; /* letters of the options it takes: j --json, f --fresh, q --quiet, w --watch,
-                          v --verify, a --all */
+  const char *options; /* letters of the options it takes: j --json, f --fresh, q --quiet, w
+                          --watch, v --verify, a --all */
   size_t min_words, max_words;
   ins_status (*run)(const ins_arguments *arguments);
 } ins_command;

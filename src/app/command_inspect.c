@@ -25,13 +25,12 @@ static void print_provenance(const ins_value *provenance) {
 
 /* "21x11x11 (time x height x width)" with the padding where there is any. */
 static void print_layer(size_t l, const ins_layer_info *layer) {
-  printf("  layer %-11zu %d -> %d channels, kernel %d x %d x %d (t, h, w)", l,
-         layer->in_channels, layer->out_channels, layer->kernel_t, layer->kernel_h,
-         layer->kernel_w);
-  if (layer->pad_t[0] || layer->pad_t[1] || layer->pad_h[0] || layer->pad_h[1] ||
-      layer->pad_w[0] || layer->pad_w[1])
-    printf(", padding t %d+%d, h %d+%d, w %d+%d", layer->pad_t[0], layer->pad_t[1],
-           layer->pad_h[0], layer->pad_h[1], layer->pad_w[0], layer->pad_w[1]);
+  printf("  layer %-11zu %d -> %d channels, kernel %d x %d x %d (t, h, w)", l, layer->in_channels,
+         layer->out_channels, layer->kernel_t, layer->kernel_h, layer->kernel_w);
+  if (layer->pad_t[0] || layer->pad_t[1] || layer->pad_h[0] || layer->pad_h[1] || layer->pad_w[0] ||
+      layer->pad_w[1])
+    printf(", padding t %d+%d, h %d+%d, w %d+%d", layer->pad_t[0], layer->pad_t[1], layer->pad_h[0],
+           layer->pad_h[1], layer->pad_w[0], layer->pad_w[1]);
   printf("\n");
 }
 
@@ -42,8 +41,9 @@ static void print_window(const ins_model *model) {
   while (n < 100000 && ins_model_output_frames(model, n, &n_output) != INS_OK) n++;
   if (ins_model_output_frames(model, n, &n_output) != INS_OK) return;
   size_t lag = n - n_output;
-  ins_print("frames", "a stimulus of T frames gives T - %zu output frames (%zu cut), T at least %zu",
-            lag, info->cut_frames, n);
+  ins_print("frames",
+            "a stimulus of T frames gives T - %zu output frames (%zu cut), T at least %zu", lag,
+            info->cut_frames, n);
   ins_model_window(model, 0, &first, &last);
   ins_print("", "output frame f answers stimulus frames f%+ld to f%+ld", first, last);
   if (last > (long)lag)

@@ -9,9 +9,12 @@ static const struct topic {
   const char *name;
   const ins_variant *variants;
 } topics[] = {
-    {"experiments", ins_experiments},       {"objectives", ins_objectives},
-    {"reducers", ins_reducers},             {"optimizers", ins_optimizers},
-    {"postprocessors", ins_postprocessors}, {"penalties", ins_penalties},
+    {"experiments", ins_experiments},
+    {"objectives", ins_objectives},
+    {"reducers", ins_reducers},
+    {"optimizers", ins_optimizers},
+    {"postprocessors", ins_postprocessors},
+    {"penalties", ins_penalties},
     {"distributions", ins_distributions},
 };
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };

@@ -13,7 +13,9 @@ typedef struct estimate {
 } estimate;
 
 /* With fewer than about eight batches a rank the last ones leave others waiting. */
-static size_t useful_ranks(size_t n_batches) { return n_batches < 8 ? 1 : n_batches / 8; }
+static size_t useful_ranks(size_t n_batches) {
+  return n_batches < 8 ? 1 : n_batches / 8;
+}
 
 static void print_people(const ins_ready *ready, const ins_layout *layout, const estimate *e) {
   char text[64];
@@ -28,8 +30,7 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
   ins_print("batches", "%zu of %zu tasks", e->n_batches, layout->batch);
   ins_print("time of a task", "%s at most (measured here)",
             ins_text_duration(e->seconds_per_task, text, sizeof text));
-  ins_print("time in all", "%s on one rank",
-            ins_text_duration(total, text, sizeof text));
+  ins_print("time in all", "%s on one rank", ins_text_duration(total, text, sizeof text));
   ins_print("", "%s on %zu ranks of this machine",
             ins_text_duration(total / (double)here, text, sizeof text), here);
   ins_print("", "%s on %zu ranks, the most worth asking for",
@@ -41,7 +42,8 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
     const ins_variable *variable = &layout->variables[v];
     if (variable->scope != INS_PER_TASK) continue;
     printf("  %-22s %s [", variable->name, ins_dtype_name(variable->dtype));
-    for (int d = 0; d < layout->n_task_axes; d++) printf("%s%s", d ? ", " : "", layout->axes[d].name);
+    for (int d = 0; d < layout->n_task_axes; d++)
+      printf("%s%s", d ? ", " : "", layout->axes[d].name);
     for (int d = 0; d < variable->n_axes; d++)
       printf(", %s %zu", layout->axes[variable->axes[d]].name,
              layout->axes[variable->axes[d]].length);
@@ -59,11 +61,12 @@ static void print_json(const ins_ready *ready, const ins_layout *layout, const e
     ins_text_add_json(&text, layout->axes[d].name);
     ins_text_add(&text, ":%zu", layout->axes[d].length);
   }
-  ins_text_add(&text,
-               "},\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,\"bytes_per_rank\":%.0f,"
-               "\"result_bytes\":%.0f,\"ranks\":%zu}",
-               e->n_batches, e->seconds_per_task, e->seconds_per_task * (double)e->n_tasks, e->bytes,
-               e->file_bytes, e->ranks);
+  ins_text_add(
+      &text,
+      "},\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,\"bytes_per_rank\":%.0f,"
+      "\"result_bytes\":%.0f,\"ranks\":%zu}",
+      e->n_batches, e->seconds_per_task, e->seconds_per_task * (double)e->n_tasks, e->bytes,
+      e->file_bytes, e->ranks);
   printf("%s\n", text.data);
   ins_text_free(&text);
 }

@@ -11,7 +11,8 @@
 /* "running" while a run holds the lock; else what is left says it. */
 static const char *state_of(const char *path, const ins_store_summary *s) {
   if (ins_lock_held(path)) return "running";
-  if (s->n_pending + s->n_damaged == 0) return s->n_failed ? "finished with failed tasks" : "finished";
+  if (s->n_pending + s->n_damaged == 0)
+    return s->n_failed ? "finished with failed tasks" : "finished";
   return "stopped; run the job again to go on";
 }
 
@@ -62,8 +63,7 @@ static void print_json(const char *path, const ins_store_summary *s) {
   ins_text_add_json(&text, s->model ? s->model : "");
   ins_text_add(&text, ",\"state\":");
   ins_text_add_json(&text, state_of(path, s));
-  ins_text_add(&text,
-               ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu}",
+  ins_text_add(&text, ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu}",
                s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
   printf("%s\n", text.data);
   ins_text_free(&text);

@@ -46,10 +46,11 @@ static void print_help(FILE *out) {
                "  mpirun -n 8 insilico run JOB ...      on many\n\n");
   for (const ins_command *c = ins_commands; c->name; c++)
     fprintf(out, "  %-28s %s\n", c->usage, c->summary);
-  fprintf(out, "\n  insilico COMMAND -h           options of a command\n"
-               "  insilico --version            versions of program and libraries\n\n"
-               "Exit status: 0 done; 1 finished with failed tasks; 2 the job or command is wrong;\n"
-               "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
+  fprintf(out,
+          "\n  insilico COMMAND -h           options of a command\n"
+          "  insilico --version            versions of program and libraries\n\n"
+          "Exit status: 0 done; 1 finished with failed tasks; 2 the job or command is wrong;\n"
+          "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
 }
 
 static void print_command_help(const ins_command *command) {
@@ -90,12 +91,18 @@ static ins_status unknown_command(const char *name) {
 
 static bool *flag_of(ins_arguments *a, char letter) {
   switch (letter) {
-  case 'j': return &a->json;
-  case 'f': return &a->fresh;
-  case 'q': return &a->quiet;
-  case 'w': return &a->watch;
-  case 'v': return &a->verify;
-  default: return &a->all;
+  case 'j':
+    return &a->json;
+  case 'f':
+    return &a->fresh;
+  case 'q':
+    return &a->quiet;
+  case 'w':
+    return &a->watch;
+  case 'v':
+    return &a->verify;
+  default:
+    return &a->all;
   }
 }
 

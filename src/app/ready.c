@@ -22,8 +22,8 @@ ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
 ins_status ins_ready_source(ins_ready *ready) {
   const ins_value *model = ins_map_get(ready->job->settings, "model");
   char place[512];
-  ins_status status = ins_model_open(ins_value_text_or(ins_map_get(model, "file"), ""), model,
-                                     &ready->source);
+  ins_status status =
+      ins_model_open(ins_value_text_or(ins_map_get(model, "file"), ""), model, &ready->source);
   return ins_within(status, "%smodel",
                     ins_value_place(ins_map_get(model, "file"), place, sizeof place));
 }

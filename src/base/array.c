@@ -13,9 +13,13 @@ static const struct {
     [INS_F64] = {8, "float64"}, [INS_BOOL8] = {1, "bool"},
 };
 
-size_t ins_dtype_size(ins_dtype dtype) { return dtypes[dtype].size; }
+size_t ins_dtype_size(ins_dtype dtype) {
+  return dtypes[dtype].size;
+}
 
-const char *ins_dtype_name(ins_dtype dtype) { return dtypes[dtype].name; }
+const char *ins_dtype_name(ins_dtype dtype) {
+  return dtypes[dtype].name;
+}
 
 size_t ins_array_count(const ins_array *array) {
   size_t n = 1;
@@ -31,7 +35,8 @@ static float from_bits(uint32_t bits) {
 
 /* IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits; subnormals are fraction * 2^-24. */
 static double half_to_double(uint16_t h) {
-  uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 0x1fu, fraction = h & 0x3ffu;
+  uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 0x1fu,
+           fraction = h & 0x3ffu;
   if (exponent == 0) return (sign ? -1.0 : 1.0) * fraction * 0x1p-24;
   if (exponent == 31) return (double)from_bits(sign | 0x7f800000u | fraction << 13);
   return (double)from_bits(sign | (exponent + 112) << 23 | fraction << 13);
@@ -50,17 +55,28 @@ double ins_array_get(const ins_array *array, size_t i) {
   } u;
   memcpy(&u, p, ins_dtype_size(array->dtype));
   switch (array->dtype) {
-  case INS_U8: return *p;
-  case INS_I8: return (int8_t)*p;
-  case INS_BOOL8: return *p != 0;
-  case INS_I16: return u.i16;
-  case INS_I32: return u.i32;
-  case INS_I64: return (double)u.i64;
-  case INS_U64: return (double)u.u64;
-  case INS_F16: return half_to_double(u.u16);
-  case INS_BF16: return (double)from_bits((uint32_t)u.u16 << 16);
-  case INS_F32: return (double)u.f32;
-  case INS_F64: return u.f64;
+  case INS_U8:
+    return *p;
+  case INS_I8:
+    return (int8_t)*p;
+  case INS_BOOL8:
+    return *p != 0;
+  case INS_I16:
+    return u.i16;
+  case INS_I32:
+    return u.i32;
+  case INS_I64:
+    return (double)u.i64;
+  case INS_U64:
+    return (double)u.u64;
+  case INS_F16:
+    return half_to_double(u.u16);
+  case INS_BF16:
+    return (double)from_bits((uint32_t)u.u16 << 16);
+  case INS_F32:
+    return (double)u.f32;
+  case INS_F64:
+    return u.f64;
   }
   return 0;
 }

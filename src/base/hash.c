@@ -57,13 +57,17 @@ ins_status ins_xxh_create(ins_xxh *hash) {
   return INS_OK;
 }
 
-void ins_xxh_begin(ins_xxh *hash, uint64_t seed) { XXH3_64bits_reset_withSeed(hash->state, seed); }
+void ins_xxh_begin(ins_xxh *hash, uint64_t seed) {
+  XXH3_64bits_reset_withSeed(hash->state, seed);
+}
 
 void ins_xxh_add(ins_xxh *hash, const void *bytes, size_t n) {
   XXH3_64bits_update(hash->state, bytes, n);
 }
 
-uint64_t ins_xxh_end(ins_xxh *hash) { return XXH3_64bits_digest(hash->state); }
+uint64_t ins_xxh_end(ins_xxh *hash) {
+  return XXH3_64bits_digest(hash->state);
+}
 
 void ins_xxh_destroy(ins_xxh *hash) {
   XXH3_freeState(hash->state);

@@ -8,17 +8,20 @@
 static ins_log_level threshold = INS_LOG_INFO;
 static int rank_shown = -1;
 
-void ins_log_set_level(ins_log_level level) { threshold = level; }
+void ins_log_set_level(ins_log_level level) {
+  threshold = level;
+}
 
-void ins_log_set_rank(int rank) { rank_shown = rank; }
+void ins_log_set_rank(int rank) {
+  rank_shown = rank;
+}
 
 void ins_log(ins_log_level level, const char *format, ...) {
   static const char *const words[] = {"error: ", "warning: ", "", "debug: "};
   if (level > threshold) return;
   char line[INS_MESSAGE_MAX + 64];
   int n = snprintf(line, sizeof line, "insilico: ");
-  if (rank_shown >= 0)
-    n += snprintf(line + n, sizeof line - (size_t)n, "[rank %d] ", rank_shown);
+  if (rank_shown >= 0) n += snprintf(line + n, sizeof line - (size_t)n, "[rank %d] ", rank_shown);
   n += snprintf(line + n, sizeof line - (size_t)n, "%s", words[level]);
   va_list args;
   va_start(args, format);

@@ -10,7 +10,8 @@ static ins_status allocate(size_t n, size_t size, void **out) {
   size_t bytes;
   *out = NULL;
   if (!ins_mul(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT)
-    return ins_fail(INS_ERR_MEMORY, "%zu items of %zu bytes are more than can be addressed", n, size);
+    return ins_fail(INS_ERR_MEMORY, "%zu items of %zu bytes are more than can be addressed", n,
+                    size);
   size_t rounded = (bytes + ALIGNMENT) / ALIGNMENT * ALIGNMENT;
   *out = aligned_alloc(ALIGNMENT, rounded);
   if (!*out) return ins_fail(INS_ERR_MEMORY, "out of memory: %zu bytes were asked for", bytes);

@@ -23,7 +23,9 @@ void ins_stream_words(const ins_stream *stream, uint64_t block, uint32_t out[4])
 }
 
 /* The middle of one of 2^32 equal cells of (0,1): never 0 or 1. */
-static double unit(uint32_t word) { return ((double)word + 0.5) * 0x1p-32; }
+static double unit(uint32_t word) {
+  return ((double)word + 0.5) * 0x1p-32;
+}
 
 void ins_stream_uniform(const ins_stream *stream, uint64_t first, size_t n, double *out) {
   uint32_t words[4];

@@ -43,12 +43,22 @@ ins_status ins_within(ins_status code, const char *context, ...) {
   return code;
 }
 
-const char *ins_message(void) { return message; }
+const char *ins_message(void) {
+  return message;
+}
 
-void ins_message_clear(void) { message[0] = '\0'; }
+void ins_message_clear(void) {
+  message[0] = '\0';
+}
 
-const char *ins_status_name(ins_status code) { return table[row_of(code)].name; }
+const char *ins_status_name(ins_status code) {
+  return table[row_of(code)].name;
+}
 
-const char *ins_status_text(ins_status code) { return table[row_of(code)].text; }
+const char *ins_status_text(ins_status code) {
+  return table[row_of(code)].text;
+}
 
-int ins_status_exit(ins_status code) { return table[row_of(code)].exit; }
+int ins_status_exit(ins_status code) {
+  return table[row_of(code)].exit;
+}

@@ -14,7 +14,9 @@ static ins_value *make(ins_kind kind) {
   return value;
 }
 
-ins_value *ins_value_null(void) { return make(INS_NULL); }
+ins_value *ins_value_null(void) {
+  return make(INS_NULL);
+}
 
 ins_value *ins_value_bool(bool b) {
   ins_value *value = make(INS_BOOL);
@@ -45,11 +47,17 @@ ins_value *ins_value_text_n(const char *s, size_t n) {
   return value;
 }
 
-ins_value *ins_value_text(const char *s) { return ins_value_text_n(s, strlen(s)); }
+ins_value *ins_value_text(const char *s) {
+  return ins_value_text_n(s, strlen(s));
+}
 
-ins_value *ins_value_list(void) { return make(INS_LIST); }
+ins_value *ins_value_list(void) {
+  return make(INS_LIST);
+}
 
-ins_value *ins_value_map(void) { return make(INS_MAP); }
+ins_value *ins_value_map(void) {
+  return make(INS_MAP);
+}
 
 ins_value *ins_value_array(ins_dtype dtype, int n_dims, const size_t *shape) {
   ins_value *value = make(INS_ARRAY);
@@ -82,7 +90,8 @@ void ins_value_destroy(ins_value **value) {
   ins_free(value);
 }
 
-/* ---- children ---------------------------------------------------------------------------------- */
+/* ---- children ----------------------------------------------------------------------------------
+ */
 
 static ins_status room_for_one(ins_value *parent) {
   size_t capacity = parent->children.capacity;
@@ -214,7 +223,8 @@ ins_status ins_value_set(ins_value *map, const char *path, ins_value *item) {
   return ins_value_set(next, path + length + 1, item);
 }
 
-/* ---- copying and comparing ---------------------------------------------------------------------- */
+/* ---- copying and comparing ----------------------------------------------------------------------
+ */
 
 static ins_status copy_children(const ins_value *from, ins_value *to) {
   for (size_t i = 0; i < from->children.n; i++) {
@@ -230,7 +240,9 @@ ins_value *ins_value_copy(const ins_value *value) {
   ins_value *copy;
   size_t bytes;
   switch (value->kind) {
-  case INS_TEXT: copy = ins_value_text(value->text); break;
+  case INS_TEXT:
+    copy = ins_value_text(value->text);
+    break;
   case INS_ARRAY:
     copy = ins_value_array(value->array.dtype, value->array.n_dims, value->array.shape);
     bytes = ins_array_count(&value->array) * ins_dtype_size(value->array.dtype);
@@ -263,14 +275,21 @@ bool ins_value_equal(const ins_value *a, const ins_value *b) {
   if (!a || !b) return a == b;
   if (a->kind != b->kind) return false;
   switch (a->kind) {
-  case INS_NULL: return true;
-  case INS_BOOL: return a->boolean == b->boolean;
-  case INS_INT: return a->integer == b->integer;
-  case INS_REAL: return memcmp(&a->real, &b->real, sizeof a->real) == 0;
-  case INS_TEXT: return strcmp(a->text, b->text) == 0;
-  case INS_ARRAY: return array_equal(&a->array, &b->array);
+  case INS_NULL:
+    return true;
+  case INS_BOOL:
+    return a->boolean == b->boolean;
+  case INS_INT:
+    return a->integer == b->integer;
+  case INS_REAL:
+    return memcmp(&a->real, &b->real, sizeof a->real) == 0;
+  case INS_TEXT:
+    return strcmp(a->text, b->text) == 0;
+  case INS_ARRAY:
+    return array_equal(&a->array, &b->array);
   case INS_LIST:
-  case INS_MAP: break;
+  case INS_MAP:
+    break;
   }
   if (a->children.n != b->children.n) return false;
   for (size_t i = 0; i < a->children.n; i++) {
@@ -280,7 +299,8 @@ bool ins_value_equal(const ins_value *a, const ins_value *b) {
   return true;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ------------------------------------------------------------------------------------
+ */
 
 bool ins_value_is_number(const ins_value *value) {
   return value && (value->kind == INS_INT || value->kind == INS_REAL);

@@ -26,14 +26,23 @@ static void add_real(double x, ins_text *out) {
 
 static void add_element(const ins_array *array, size_t i, ins_text *out) {
   switch (array->dtype) {
-  case INS_BOOL8: ins_text_add(out, ins_array_get(array, i) != 0 ? "true" : "false"); break;
+  case INS_BOOL8:
+    ins_text_add(out, ins_array_get(array, i) != 0 ? "true" : "false");
+    break;
   case INS_F16:
   case INS_BF16:
   case INS_F32:
-  case INS_F64: add_real(ins_array_get(array, i), out); break;
-  case INS_U64: ins_text_add(out, "%llu", ((unsigned long long *)array->data)[i]); break;
-  case INS_I64: ins_text_add(out, "%lld", ((long long *)array->data)[i]); break;
-  default: ins_text_add(out, "%.0f", ins_array_get(array, i));
+  case INS_F64:
+    add_real(ins_array_get(array, i), out);
+    break;
+  case INS_U64:
+    ins_text_add(out, "%llu", ((unsigned long long *)array->data)[i]);
+    break;
+  case INS_I64:
+    ins_text_add(out, "%lld", ((long long *)array->data)[i]);
+    break;
+  default:
+    ins_text_add(out, "%.0f", ins_array_get(array, i));
   }
 }
 
@@ -68,14 +77,27 @@ void ins_value_json(const ins_value *value, size_t max_array, ins_text *out) {
   }
   bool map = value->kind == INS_MAP;
   switch (value->kind) {
-  case INS_NULL: ins_text_add(out, "null"); return;
-  case INS_BOOL: ins_text_add(out, value->boolean ? "true" : "false"); return;
-  case INS_INT: ins_text_add(out, "%lld", (long long)value->integer); return;
-  case INS_REAL: add_real(value->real, out); return;
-  case INS_TEXT: ins_text_add_json(out, value->text); return;
-  case INS_ARRAY: add_array(&value->array, max_array, out); return;
+  case INS_NULL:
+    ins_text_add(out, "null");
+    return;
+  case INS_BOOL:
+    ins_text_add(out, value->boolean ? "true" : "false");
+    return;
+  case INS_INT:
+    ins_text_add(out, "%lld", (long long)value->integer);
+    return;
+  case INS_REAL:
+    add_real(value->real, out);
+    return;
+  case INS_TEXT:
+    ins_text_add_json(out, value->text);
+    return;
+  case INS_ARRAY:
+    add_array(&value->array, max_array, out);
+    return;
   case INS_LIST:
-  case INS_MAP: break;
+  case INS_MAP:
+    break;
   }
   ins_text_add(out, map ? "{" : "[");
   for (size_t i = 0; i < value->children.n; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Packed form, depth first: kind (u8), line and column (i32), origin (text), then the contents. Numbers
- * in the byte order of the machine: it only ever travels between ranks of one run. */
+/* Packed form, depth first: kind (u8), line and column (i32), origin (text), then the contents.
+ * Numbers in the byte order of the machine: it only ever travels between ranks of one run. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,12 +42,23 @@ static void pack(const ins_value *value, ins_text *out) {
   put(out, place, sizeof place);
   put_text(out, value->origin ? value->origin : "");
   switch (value->kind) {
-  case INS_NULL: break;
-  case INS_BOOL: put(out, &truth, 1); break;
-  case INS_INT: put(out, &value->integer, sizeof value->integer); break;
-  case INS_REAL: put(out, &value->real, sizeof value->real); break;
-  case INS_TEXT: put_text(out, value->text); break;
-  case INS_ARRAY: pack_array(&value->array, out); break;
+  case INS_NULL:
+    break;
+  case INS_BOOL:
+    put(out, &truth, 1);
+    break;
+  case INS_INT:
+    put(out, &value->integer, sizeof value->integer);
+    break;
+  case INS_REAL:
+    put(out, &value->real, sizeof value->real);
+    break;
+  case INS_TEXT:
+    put_text(out, value->text);
+    break;
+  case INS_ARRAY:
+    pack_array(&value->array, out);
+    break;
   case INS_LIST:
   case INS_MAP:
     put_size(out, value->children.n);
@@ -64,7 +75,8 @@ ins_status ins_value_pack(const ins_value *value, ins_text *out) {
 }
 
 static ins_status damaged(void) {
-  return ins_fail(INS_ERR_FORMAT, "packed data are damaged: they end too early or hold a wrong code");
+  return ins_fail(INS_ERR_FORMAT,
+                  "packed data are damaged: they end too early or hold a wrong code");
 }
 
 static ins_status get(reader *in, void *data, size_t size) {
@@ -142,7 +154,9 @@ static ins_status unpack_contents(reader *in, uint8_t kind, ins_value **out) {
   char *text = NULL;
   ins_status status = INS_OK;
   switch (kind) {
-  case INS_NULL: *out = ins_value_null(); break;
+  case INS_NULL:
+    *out = ins_value_null();
+    break;
   case INS_BOOL:
     status = get(in, &truth, 1);
     if (status == INS_OK) *out = ins_value_bool(truth != 0);
@@ -160,13 +174,16 @@ static ins_status unpack_contents(reader *in, uint8_t kind, ins_value **out) {
     if (status == INS_OK) *out = ins_value_text(text);
     free(text);
     break;
-  case INS_ARRAY: status = unpack_array(in, out); break;
+  case INS_ARRAY:
+    status = unpack_array(in, out);
+    break;
   case INS_LIST:
   case INS_MAP:
     *out = kind == INS_LIST ? ins_value_list() : ins_value_map();
     if (*out) status = unpack_children(in, *out);
     break;
-  default: status = damaged();
+  default:
+    status = damaged();
   }
   return status == INS_OK && !*out ? INS_ERR_MEMORY : status;
 }

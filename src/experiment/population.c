@@ -7,7 +7,8 @@
 
 #include "insilico/memory.h"
 
-/* ---- neurons ---------------------------------------------------------------------------------------- */
+/* ---- neurons
+ * ---------------------------------------------------------------------------------------- */
 
 static ins_status unknown_session(const ins_value *value, const ins_model *model) {
   const ins_model_info *info = ins_model_describe(model);
@@ -150,8 +151,9 @@ static ins_status describe_groups(const ins_experiment_context *context,
       ins_value_destroy(&groups); /* not all sessions say it */
       return INS_OK;
     }
-  return add_constant(layout, "group_assignment", "cell type, as the model's data_info numbers them",
-                      "1", INS_I32, axis, groups);
+  return add_constant(layout, "group_assignment",
+                      "cell type, as the model's data_info numbers them", "1", INS_I32, axis,
+                      groups);
 }
 
 /* One property of a synthetic retina, for the chosen neurons: numbers as float64, or texts. */
@@ -175,8 +177,8 @@ static ins_status describe_truth(const ins_experiment_context *context,
   ins_status status = INS_OK;
   for (size_t i = 0; status == INS_OK && i < ins_value_count(truth); i++) {
     const ins_value *property = truth->children.items[i];
-    size_t n = property->kind == INS_ARRAY ? ins_array_count(&property->array)
-                                           : ins_value_count(property);
+    size_t n =
+        property->kind == INS_ARRAY ? ins_array_count(&property->array) : ins_value_count(property);
     if (n != n_neurons) continue;
     char *name = ins_format("truth_%s", truth->children.keys[i]);
     if (!name) return INS_ERR_MEMORY;
@@ -196,13 +198,14 @@ ins_status ins_selection_describe(const ins_experiment_context *context,
   return status;
 }
 
-/* ---- units and axes --------------------------------------------------------------------------------- */
+/* ---- units and axes
+ * --------------------------------------------------------------------------------- */
 
 static double unit_of(const ins_experiment_context *context, const char *key) {
   const ins_value *units = ins_value_at(context->job->settings, "model.units");
   const ins_value *given = ins_map_get(units, key);
-  double value = ins_value_real_or(given ? given : ins_map_get(context->source->data_info, key),
-                                   (double)NAN);
+  double value =
+      ins_value_real_or(given ? given : ins_map_get(context->source->data_info, key), (double)NAN);
   return value > 0 && isfinite(value) ? value : (double)NAN;
 }
 
@@ -214,7 +217,8 @@ double ins_pixel_um(const ins_experiment_context *context) {
   return unit_of(context, "retina_pixel_size_um");
 }
 
-/* Coordinates (first + i) * step, or the numbers first + i in `otherwise` when the step is not known. */
+/* Coordinates (first + i) * step, or the numbers first + i in `otherwise` when the step is not
+ * known. */
 static ins_status add_scaled_axis(ins_layout *layout, const char *name, size_t n, double first,
                                   double step, const char *units, const char *otherwise,
                                   const char *long_name, int *axis) {
@@ -232,8 +236,8 @@ ins_status ins_stimulus_axes(const ins_experiment_context *context, const ins_sh
   ins_status status = channels ? INS_OK : INS_ERR_MEMORY;
   char name[32];
   for (size_t c = 0; status == INS_OK && c < shape->n_channels; c++)
-    status = ins_list_take(channels, ins_value_text(ins_channel_name(c, shape->n_channels, name,
-                                                                     sizeof name)));
+    status = ins_list_take(
+        channels, ins_value_text(ins_channel_name(c, shape->n_channels, name, sizeof name)));
   if (status != INS_OK) {
     ins_value_destroy(&channels);
     return status;
@@ -247,8 +251,9 @@ ins_status ins_stimulus_axes(const ins_experiment_context *context, const ins_sh
     status = add_scaled_axis(layout, "y", shape->height, 0, pixel_um, "um", "pixel",
                              "row of the stimulus, from the top; centre of the pixel", &axes[2]);
   if (status == INS_OK)
-    status = add_scaled_axis(layout, "x", shape->width, 0, pixel_um, "um", "pixel",
-                             "column of the stimulus, from the left; centre of the pixel", &axes[3]);
+    status =
+        add_scaled_axis(layout, "x", shape->width, 0, pixel_um, "um", "pixel",
+                        "column of the stimulus, from the left; centre of the pixel", &axes[3]);
   return status;
 }
 
@@ -271,8 +276,8 @@ static ins_value *sweep_coordinates(const ins_sweep *sweep) {
     n_numbers += ins_value_is_number(sweep->values->children.items[i]);
   }
   bool numbers = n_numbers == n;
-  ins_value *out = !numbers ? ins_value_list()
-                            : ins_value_array(n_ints == n ? INS_I64 : INS_F64, 1, &n);
+  ins_value *out =
+      !numbers ? ins_value_list() : ins_value_array(n_ints == n ? INS_I64 : INS_F64, 1, &n);
   for (size_t i = 0; out && i < n; i++) {
     const ins_value *item = sweep->values->children.items[i];
     ins_text text = {0};
@@ -300,9 +305,9 @@ ins_status ins_sweep_axes(const ins_job *job, ins_layout *layout) {
   for (size_t s = 0; status == INS_OK && s < job->n_sweeps; s++) {
     ins_value *values = sweep_coordinates(&job->sweeps[s]);
     if (!values) return INS_ERR_MEMORY;
-    status = ins_layout_task_axis(layout, job->sweeps[s].key,
-                                  ins_value_count(job->sweeps[s].values), values, NULL,
-                                  "swept setting of the job");
+    status =
+        ins_layout_task_axis(layout, job->sweeps[s].key, ins_value_count(job->sweeps[s].values),
+                             values, NULL, "swept setting of the job");
   }
   return status;
 }

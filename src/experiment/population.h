@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** What experiments share: the neurons a job asks for, the units of its axes, its sweeps. Private to the
- * room. (Not the room `population`, which analyses results.) */
+/** What experiments share: the neurons a job asks for, the units of its axes, its sweeps. Private
+ * to the room. (Not the room `population`, which analyses results.) */
 #ifndef INSILICO_EXPERIMENT_POPULATION_H
 #define INSILICO_EXPERIMENT_POPULATION_H
 
@@ -13,27 +13,29 @@ typedef struct ins_selection {
   size_t n;
 } ins_selection;
 
-/** Resolves `session` and `neurons`: with a session, numbers count within it. Unknown sessions are refused
- * with the list of those there are. */
-ins_status ins_selection_create(const ins_experiment_context *context, ins_selection *out) INS_CHECKED;
+/** Resolves `session` and `neurons`: with a session, numbers count within it. Unknown sessions are
+ * refused with the list of those there are. */
+ins_status ins_selection_create(const ins_experiment_context *context,
+                                ins_selection *out) INS_CHECKED;
 void ins_selection_clear(ins_selection *selection);
 
-/** Adds what is known of the neurons along axis `axis`: session, number within it, cell type (group), and
- * the truth of a synthetic retina. */
-ins_status ins_selection_describe(const ins_experiment_context *context, const ins_selection *selection,
-                                  ins_layout *layout, int axis) INS_CHECKED;
+/** Adds what is known of the neurons along axis `axis`: session, number within it, cell type
+ * (group), and the truth of a synthetic retina. */
+ins_status ins_selection_describe(const ins_experiment_context *context,
+                                  const ins_selection *selection, ins_layout *layout,
+                                  int axis) INS_CHECKED;
 
-/** Frame rate in hertz and pixel size in micrometres, from `model.units` of the job, else from data_info
- * where it is a number; NaN when not known. */
+/** Frame rate in hertz and pixel size in micrometres, from `model.units` of the job, else from
+ * data_info where it is a number; NaN when not known. */
 double ins_rate_hz(const ins_experiment_context *context);
 double ins_pixel_um(const ins_experiment_context *context);
 
-/** Adds the axes channel, frame, y, x of a stimulus, with coordinates in seconds and micrometres where the
- * model says so, else in frames and pixels. axes[4] = their numbers. */
+/** Adds the axes channel, frame, y, x of a stimulus, with coordinates in seconds and micrometres
+ * where the model says so, else in frames and pixels. axes[4] = their numbers. */
 ins_status ins_stimulus_axes(const ins_experiment_context *context, const ins_shape *shape,
                              ins_layout *layout, int axes[4]) INS_CHECKED;
-/** Adds the axis response_frame: n output frames from `first`, at the time of the stimulus frame that each
- * answers. */
+/** Adds the axis response_frame: n output frames from `first`, at the time of the stimulus frame
+ * that each answers. */
 ins_status ins_response_axis(const ins_experiment_context *context, size_t n_frames, size_t first,
                              size_t n, ins_layout *layout, int *axis) INS_CHECKED;
 /** Adds one task axis for each swept key of the job. */

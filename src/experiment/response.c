@@ -35,15 +35,16 @@ const ins_key ins_response_keys[] = {
     {0},
 };
 
-static ins_status wrong_shape(const char *path, const ins_array *array, const ins_model_info *info) {
+static ins_status wrong_shape(const char *path, const ins_array *array,
+                              const ins_model_info *info) {
   ins_text shape = {0};
   for (int d = 0; d < array->n_dims; d++)
     ins_text_add(&shape, "%s%zu", d ? ", " : "", array->shape[d]);
-  ins_status status = ins_fail(
-      INS_ERR_SHAPE,
-      "%s holds an array of shape [%s], but the model takes stimuli [B, C=%zu, T, H=%zu, W=%zu] or one "
-      "[C, T, H, W]",
-      path, shape.data, info->n_channels, info->height, info->width);
+  ins_status status = ins_fail(INS_ERR_SHAPE,
+                               "%s holds an array of shape [%s], but the model takes stimuli [B, "
+                               "C=%zu, T, H=%zu, W=%zu] or one "
+                               "[C, T, H, W]",
+                               path, shape.data, info->n_channels, info->height, info->width);
   ins_text_free(&shape);
   return status;
 }
@@ -105,14 +106,15 @@ static ins_status declare(response *s, ins_layout *layout) {
   if (status == INS_OK)
     status = ins_selection_describe(s->context, &s->selection, layout, neuron_axis);
   if (status != INS_OK) return status;
-  ins_variable variable = {.name = "response",
-                           .long_name = "response of the model neuron",
-                           .units = "1",
-                           .source = "r[t,n] = readout_n(core(x))[t], in the units the model was trained on",
-                           .scope = INS_PER_TASK,
-                           .dtype = INS_F32,
-                           .n_axes = 2,
-                           .axes = {frame_axis, neuron_axis}};
+  ins_variable variable = {
+      .name = "response",
+      .long_name = "response of the model neuron",
+      .units = "1",
+      .source = "r[t,n] = readout_n(core(x))[t], in the units the model was trained on",
+      .scope = INS_PER_TASK,
+      .dtype = INS_F32,
+      .n_axes = 2,
+      .axes = {frame_axis, neuron_axis}};
   return ins_layout_variable(layout, &variable, &s->v_response);
 }
 
@@ -178,8 +180,8 @@ static ins_status cost(void *state, double *bytes, double *seconds) {
   ins_plan_forward(s->plan, 0, s->stimuli->array.data, row);
   clock_gettime(CLOCK_MONOTONIC, &end);
   *seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
-  *bytes = (double)ins_plan_bytes(s->plan) +
-           (double)ins_array_count(&s->stimuli->array) * sizeof(float);
+  *bytes =
+      (double)ins_plan_bytes(s->plan) + (double)ins_array_count(&s->stimuli->array) * sizeof(float);
   ins_free(&row);
   return INS_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Experiment `stimulus_optimization`: the stimulus that drives a neuron most, from many starts.
  *
- * Tasks: neuron x seed x swept settings. The initial stimulus is drawn from (job seed, neuron, seed): swept
- * settings do not enter, so that learning rates are compared from equal starts. */
+ * Tasks: neuron x seed x swept settings. The initial stimulus is drawn from (job seed, neuron,
+ * seed): swept settings do not enter, so that learning rates are compared from equal starts. */
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -41,7 +41,8 @@ typedef struct search {
   size_t plan_first, plan_n;
 } search;
 
-/* ---- keys ----------------------------------------------------------------------------------------- */
+/* ---- keys
+ * ----------------------------------------------------------------------------------------- */
 
 static const ins_key stimulus_keys[] = {
     {.name = "frames",
@@ -73,7 +74,8 @@ const ins_key ins_stimulus_optimization_keys[] = {
     {0},
 };
 
-/* ---- set-up ---------------------------------------------------------------------------------------- */
+/* ---- set-up
+ * ---------------------------------------------------------------------------------------- */
 
 static ins_status read_start(search *s, const char *path) {
   ins_value *read = NULL;
@@ -84,10 +86,11 @@ static ins_status read_start(search *s, const char *path) {
   const size_t *shape = a->shape + skip;
   if (a->n_dims - (int)skip != 4 || shape[0] != s->shape.n_channels ||
       shape[1] != s->shape.n_frames || shape[2] != s->shape.height || shape[3] != s->shape.width)
-    status = ins_fail(INS_ERR_SHAPE,
-                      "%s: an initial stimulus of this job has shape [C=%zu, T=%zu, H=%zu, W=%zu]; the "
-                      "file holds another (check stimulus.frames and the model)",
-                      path, s->shape.n_channels, s->shape.n_frames, s->shape.height, s->shape.width);
+    status =
+        ins_fail(INS_ERR_SHAPE,
+                 "%s: an initial stimulus of this job has shape [C=%zu, T=%zu, H=%zu, W=%zu]; the "
+                 "file holds another (check stimulus.frames and the model)",
+                 path, s->shape.n_channels, s->shape.n_frames, s->shape.height, s->shape.width);
   if (status == INS_OK) status = ins_alloc(ins_shape_count(&s->shape), sizeof *s->start, &s->start);
   if (status == INS_OK) ins_array_to_f32(a, s->start);
   ins_value_destroy(&read);
@@ -104,8 +107,8 @@ static ins_status resolve(search *s) {
   s->limit = (size_t)ins_value_int_or(ins_value_at(settings, "stop.max_iterations"), 100);
   ins_status status = ins_selection_create(s->context, &s->selection);
   if (status == INS_OK)
-    status = ins_range_parse(ins_map_get(settings, "seeds"), SIZE_MAX, "seeds", &s->seeds,
-                             &s->n_seeds);
+    status =
+        ins_range_parse(ins_map_get(settings, "seeds"), SIZE_MAX, "seeds", &s->seeds, &s->n_seeds);
   if (status == INS_OK)
     status = ins_within(ins_model_output_frames(s->context->model, s->shape.n_frames, &s->n_output),
                         "stimulus.frames");
@@ -171,9 +174,9 @@ static ins_status declare_axes(search *s, ins_layout *layout) {
       layout, "neuron", s->selection.n, ins_coordinates_int(s->selection.neurons, s->selection.n),
       NULL, "number of the neuron in the model");
   if (status == INS_OK)
-    status = ins_layout_task_axis(layout, "seed", s->n_seeds,
-                                  ins_coordinates_int(s->seeds, s->n_seeds), NULL,
-                                  "seed of the initial stimulus");
+    status =
+        ins_layout_task_axis(layout, "seed", s->n_seeds, ins_coordinates_int(s->seeds, s->n_seeds),
+                             NULL, "seed of the initial stimulus");
   if (status == INS_OK) status = ins_sweep_axes(s->context->job, layout);
   return status;
 }
@@ -220,9 +223,9 @@ static ins_status declare_results(search *s, ins_layout *layout) {
                  "objective before each step; NaN after the end", "1", NULL, 1, &iteration,
                  &v->objective_trace);
   if (status == INS_OK)
-    status = add(layout, INS_PER_TASK, "loss_trace", INS_F32,
-                 "loss before each step; NaN after the end", "1", "loss = -objective + penalties",
-                 1, &iteration, &v->loss_trace);
+    status =
+        add(layout, INS_PER_TASK, "loss_trace", INS_F32, "loss before each step; NaN after the end",
+            "1", "loss = -objective + penalties", 1, &iteration, &v->loss_trace);
   if (status == INS_OK)
     status = add(layout, INS_PER_TASK, "best_stimulus", INS_F32,
                  "postprocessed stimulus of least loss", "contrast", NULL, 4, axes, &v->best);
@@ -235,20 +238,20 @@ static ins_status declare_results(search *s, ins_layout *layout) {
 static ins_status declare_summaries(search *s, ins_layout *layout) {
   variables *v = &s->v;
   layout->reduced = SEED_AXIS;
-  ins_status status = add(layout, INS_SUMMARY, "objective_mean", INS_F64,
-                          "mean over seeds of the best objective", "1",
-                          "sum_s objective / n", 0, NULL, &v->objective_mean);
+  ins_status status =
+      add(layout, INS_SUMMARY, "objective_mean", INS_F64, "mean over seeds of the best objective",
+          "1", "sum_s objective / n", 0, NULL, &v->objective_mean);
   if (status == INS_OK)
     status = add(layout, INS_SUMMARY, "objective_sd", INS_F64,
                  "standard deviation over seeds of the best objective", "1",
                  "sqrt(sum_s (objective - mean)^2 / (n - 1)); NaN for one seed", 0, NULL,
                  &v->objective_sd);
   if (status == INS_OK)
-    status = add(layout, INS_SUMMARY, "objective_max", INS_F64,
-                 "best objective over seeds", "1", NULL, 0, NULL, &v->objective_max);
+    status = add(layout, INS_SUMMARY, "objective_max", INS_F64, "best objective over seeds", "1",
+                 NULL, 0, NULL, &v->objective_max);
   if (status == INS_OK)
-    status = add(layout, INS_SUMMARY, "best_seed", INS_I64, "seed of the best objective", NULL, NULL,
-                 0, NULL, &v->best_seed);
+    status = add(layout, INS_SUMMARY, "best_seed", INS_I64, "seed of the best objective", NULL,
+                 NULL, 0, NULL, &v->best_seed);
   if (status == INS_OK)
     status = add(layout, INS_SUMMARY, "stimulus_similarity", INS_F64,
                  "mean correlation between the best stimuli of pairs of seeds", "1",
@@ -301,7 +304,8 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
   return status;
 }
 
-/* ---- computing --------------------------------------------------------------------------------------- */
+/* ---- computing
+ * --------------------------------------------------------------------------------------- */
 
 static void start_stimulus(const search *s, int64_t neuron, int64_t seed, float *x) {
   const ins_value *settings = s->context->job->settings;
@@ -353,7 +357,8 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
   return INS_OK;
 }
 
-/* ---- summing up over seeds ---------------------------------------------------------------------------- */
+/* ---- summing up over seeds
+ * ---------------------------------------------------------------------------- */
 
 static double correlation(const float *a, const float *b, size_t n) {
   double sa = 0, sb = 0, saa = 0, sbb = 0, sab = 0;
@@ -412,7 +417,9 @@ static ins_status finish(void *state, const ins_group *group) {
   return INS_OK;
 }
 
-/* ---- cost ----------------------------------------------------------------------------------------------- */
+/* ---- cost
+ * -----------------------------------------------------------------------------------------------
+ */
 
 enum { COST_ITERATIONS = 3 };
 
@@ -449,8 +456,7 @@ static ins_status cost(void *state, double *bytes, double *seconds) {
   if (status == INS_OK) status = ins_alloc(n, sizeof *best, &best);
   if (status == INS_OK) status = ins_alloc(2 * s->limit, sizeof *traces, &traces);
   if (status != INS_OK) goto done;
-  ins_optimised result = {
-      .best = best, .objective_trace = traces, .loss_trace = traces + s->limit};
+  ins_optimised result = {.best = best, .objective_trace = traces, .loss_trace = traces + s->limit};
   start_stimulus(s, s->selection.neurons[0], s->seeds[0], x);
   status = ins_optimise(s->optimisation, s->plan, false, x, &result, &pulse);
   if (status == INS_ERR_STOPPED) status = INS_OK;

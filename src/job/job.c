@@ -152,7 +152,8 @@ static ins_status sweeps_to_map(const ins_job *job, ins_value **out) {
   return status;
 }
 
-/* The same file may lie elsewhere in the next run: its hash stands in the results, its path does not. */
+/* The same file may lie elsewhere in the next run: its hash stands in the results, its path does
+ * not. */
 static ins_status hide_paths(const ins_tables *tables, const ins_value *settings,
                              const char *prefix, ins_value *map) {
   ins_status status = INS_OK;

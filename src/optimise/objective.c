@@ -25,7 +25,8 @@ struct ins_objective {
   double *m, *dm; /* [n] the mean over neurons, and the gradient with respect to it */
 };
 
-/* ---- reducers ----------------------------------------------------------------------------------- */
+/* ---- reducers -----------------------------------------------------------------------------------
+ */
 
 static ins_status window_all(const ins_value *settings, size_t n_frames, bool compat, size_t *first,
                              size_t *n) {
@@ -91,7 +92,8 @@ const ins_variant ins_reducers[] = {
     {0},
 };
 
-/* ---- objectives --------------------------------------------------------------------------------- */
+/* ---- objectives ---------------------------------------------------------------------------------
+ */
 
 /* Mean over the neurons, then over time: value, and sign * gradient. */
 static double evaluate_mean(ins_objective *o, const float *r, float *dr, double sign) {
@@ -141,8 +143,7 @@ ins_status ins_objective_create(const ins_value *settings, size_t n_frames, size
       ins_variant_find(ins_reducers, ins_value_text_or(ins_map_get(reduce, "kind"), ""));
   ins_objective *o = NULL;
   *out = NULL;
-  if (!kind || !reducer)
-    return ins_fail(INS_ERR_INTERNAL, "objective settings were not validated");
+  if (!kind || !reducer) return ins_fail(INS_ERR_INTERNAL, "objective settings were not validated");
   ins_status status = ins_alloc(1, sizeof *o, &o);
   if (status != INS_OK) return status;
   o->ops = kind->ops;

@@ -21,10 +21,10 @@ struct ins_optimisation {
 
 /** Early stopping as openretina's EarlyStopper, and what has been seen so far. */
 typedef struct progress {
-  double least_loss;   /* of all iterations, for stopping */
-  size_t bad;          /* iterations above it by more than delta */
-  double best_loss;    /* of postprocessed stimuli, for `best` */
-  bool comparable;     /* x has been through the postprocessors */
+  double least_loss; /* of all iterations, for stopping */
+  size_t bad;        /* iterations above it by more than delta */
+  double best_loss;  /* of postprocessed stimuli, for `best` */
+  bool comparable;   /* x has been through the postprocessors */
 } progress;
 
 const ins_key ins_stop_keys[] = {
@@ -52,7 +52,8 @@ const ins_key ins_stop_keys[] = {
     {0},
 };
 
-/* ---- making --------------------------------------------------------------------------------------- */
+/* ---- making
+ * --------------------------------------------------------------------------------------- */
 
 static ins_status create_penalties(ins_optimisation *o, const ins_value *list) {
   o->n_penalties = ins_value_count(list);
@@ -110,8 +111,7 @@ void ins_optimisation_destroy(ins_optimisation **optimisation) {
   if (!o) return;
   ins_objective_destroy(&o->objective);
   ins_optimizer_destroy(&o->optimizer);
-  for (size_t i = 0; o->penalties && i < o->n_penalties; i++)
-    ins_penalty_destroy(&o->penalties[i]);
+  for (size_t i = 0; o->penalties && i < o->n_penalties; i++) ins_penalty_destroy(&o->penalties[i]);
   for (size_t i = 0; o->postprocess && i < o->n_postprocess; i++)
     ins_postprocess_destroy(&o->postprocess[i]);
   ins_free(&o->penalties);
@@ -126,9 +126,12 @@ void ins_optimisation_window(const ins_optimisation *optimisation, size_t *first
   ins_objective_window(optimisation->objective, first, n);
 }
 
-size_t ins_optimisation_limit(const ins_optimisation *optimisation) { return optimisation->limit; }
+size_t ins_optimisation_limit(const ins_optimisation *optimisation) {
+  return optimisation->limit;
+}
 
-/* ---- running --------------------------------------------------------------------------------------- */
+/* ---- running
+ * --------------------------------------------------------------------------------------- */
 
 static ins_status postprocess(ins_optimisation *o, float *x) {
   ins_status status = INS_OK;
@@ -137,8 +140,8 @@ static ins_status postprocess(ins_optimisation *o, float *x) {
   return status;
 }
 
-/* Objective and loss at x; with `gradient` o->g = d loss / d x. The loss is -objective + penalties, so the
- * model's part of the gradient changes sign before the penalties add theirs. */
+/* Objective and loss at x; with `gradient` o->g = d loss / d x. The loss is -objective + penalties,
+ * so the model's part of the gradient changes sign before the penalties add theirs. */
 static double evaluate(ins_optimisation *o, ins_plan *plan, const float *x, bool gradient,
                        double *loss) {
   size_t n = ins_shape_count(&o->shape);
@@ -163,8 +166,8 @@ static void keep_best(ins_optimisation *o, progress *seen, size_t iteration, dou
   memcpy(result->best, x, ins_shape_count(&o->shape) * sizeof *x);
 }
 
-/* openretina's EarlyStopper: a loss below the least resets the counter, one above it by more than delta
- * counts, and in between nothing changes. */
+/* openretina's EarlyStopper: a loss below the least resets the counter, one above it by more than
+ * delta counts, and in between nothing changes. */
 static bool out_of_patience(const ins_optimisation *o, progress *seen, double loss) {
   if (o->patience == 0) return false;
   if (loss < seen->least_loss) {
@@ -176,7 +179,8 @@ static bool out_of_patience(const ins_optimisation *o, progress *seen, double lo
   return seen->bad >= o->patience;
 }
 
-/* The last stimulus has not been evaluated yet: the loss of an iteration is from before its step. */
+/* The last stimulus has not been evaluated yet: the loss of an iteration is from before its step.
+ */
 static void finish(ins_optimisation *o, ins_plan *plan, progress *seen, const float *x,
                    ins_optimised *result) {
   double loss, objective = evaluate(o, plan, x, false, &loss);

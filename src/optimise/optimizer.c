@@ -20,9 +20,12 @@ struct ins_optimizer {
   float *state[3];
 };
 
-/* ---- SGD ------------------------------------------------------------------------------------------ */
+/* ---- SGD
+ * ------------------------------------------------------------------------------------------ */
 
-static size_t arrays_sgd(const ins_optimizer *o) { return o->momentum != 0; }
+static size_t arrays_sgd(const ins_optimizer *o) {
+  return o->momentum != 0;
+}
 
 static void step_sgd(ins_optimizer *o, float *x, float *g) {
   float lr = (float)o->lr, decay = (float)o->weight_decay, momentum = (float)o->momentum;
@@ -35,9 +38,12 @@ static void step_sgd(ins_optimizer *o, float *x, float *g) {
   for (size_t i = 0; i < o->n; i++) x[i] -= lr * g[i];
 }
 
-/* ---- Adam and AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019; amsgrad: Reddi et al. 2018) ------- */
+/* ---- Adam and AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019; amsgrad: Reddi et al. 2018)
+ * ------- */
 
-static size_t arrays_adam(const ins_optimizer *o) { return o->amsgrad ? 3 : 2; }
+static size_t arrays_adam(const ins_optimizer *o) {
+  return o->amsgrad ? 3 : 2;
+}
 
 static void step_adam(ins_optimizer *o, float *x, float *g) {
   float *m = o->state[0], *v = o->state[1], *peak = o->state[2];
@@ -59,25 +65,22 @@ static void step_adam(ins_optimizer *o, float *x, float *g) {
   }
 }
 
-/* ---- registry ------------------------------------------------------------------------------------- */
+/* ---- registry
+ * ------------------------------------------------------------------------------------- */
 
 static const optimizer_ops sgd = {arrays_sgd, step_sgd}, adam = {arrays_adam, step_adam},
                            adamw = {arrays_adam, step_adam};
 
 #define LR                                                                                         \
-  {.name = "lr",                                                                                   \
-   .type = INS_KEY_REAL,                                                                           \
-   .flags = INS_KEY_REQUIRED,                                                                      \
-   .min = 1e-12,                                                                                   \
-   .max = 1e12,                                                                                    \
-   .doc = "learning rate"}
+  {                                                                                                \
+    .name = "lr", .type = INS_KEY_REAL, .flags = INS_KEY_REQUIRED, .min = 1e-12, .max = 1e12,      \
+    .doc = "learning rate"                                                                         \
+  }
 #define WEIGHT_DECAY(value)                                                                        \
-  {.name = "weight_decay",                                                                         \
-   .type = INS_KEY_REAL,                                                                           \
-   .fallback = value,                                                                              \
-   .min = 0,                                                                                       \
-   .max = 1e6,                                                                                     \
-   .doc = "pull towards a stimulus of zero"}
+  {                                                                                                \
+    .name = "weight_decay", .type = INS_KEY_REAL, .fallback = value, .min = 0, .max = 1e6,         \
+    .doc = "pull towards a stimulus of zero"                                                       \
+  }
 #define ADAM_KEYS                                                                                  \
   {.name = "beta1",                                                                                \
    .type = INS_KEY_REAL,                                                                           \
@@ -116,10 +119,7 @@ static const ins_key sgd_keys[] = {
      .min = 0,
      .max = 1,
      .doc = "share of the new gradient that is left out of the momentum"},
-    {.name = "nesterov",
-     .type = INS_KEY_BOOL,
-     .fallback = "false",
-     .doc = "Nesterov momentum"},
+    {.name = "nesterov", .type = INS_KEY_BOOL, .fallback = "false", .doc = "Nesterov momentum"},
     WEIGHT_DECAY("0.0"),
     {0},
 };
@@ -162,9 +162,10 @@ ins_status ins_optimizer_create(const ins_value *settings, size_t n, ins_optimiz
       .decoupled = kind->ops == &adamw,
   };
   if (o->nesterov && (o->momentum <= 0 || o->dampening != 0))
-    status = ins_fail(INS_ERR_ARGUMENT,
-                      "%snesterov needs a momentum above 0 and no dampening; set optimizer.momentum",
-                      ins_value_place(settings, place, sizeof place));
+    status =
+        ins_fail(INS_ERR_ARGUMENT,
+                 "%snesterov needs a momentum above 0 and no dampening; set optimizer.momentum",
+                 ins_value_place(settings, place, sizeof place));
   for (size_t k = 0; status == INS_OK && k < o->ops->arrays(o); k++)
     status = ins_alloc(n, sizeof(float), &o->state[k]);
   if (status == INS_OK)

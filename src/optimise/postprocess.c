@@ -21,7 +21,8 @@ struct ins_postprocess {
   float *scratch; /* [T,H,W] */
 };
 
-/* ---- clip and norm_clip ------------------------------------------------------------------------- */
+/* ---- clip and norm_clip -------------------------------------------------------------------------
+ */
 
 static ins_status setup_clip(ins_postprocess *p, const ins_value *settings) {
   p->norm = ins_value_real_or(ins_map_get(settings, "norm"), (double)NAN);
@@ -55,13 +56,15 @@ static ins_status apply_norm_clip(ins_postprocess *p, float *x) {
   return apply_clip(p, x);
 }
 
-/* ---- temporal_gaussian --------------------------------------------------------------------------- */
+/* ---- temporal_gaussian
+ * --------------------------------------------------------------------------- */
 
 static ins_status setup_gaussian(ins_postprocess *p, const ins_value *settings) {
   double sigma = ins_value_real_or(ins_map_get(settings, "sigma"), 1), sum = 0;
   p->size = (size_t)ins_value_int_or(ins_map_get(settings, "size"), 1);
   ins_status status = ins_alloc(p->size, sizeof *p->kernel, &p->kernel);
-  if (status == INS_OK) status = ins_alloc(ins_shape_channel(&p->shape), sizeof(float), &p->scratch);
+  if (status == INS_OK)
+    status = ins_alloc(ins_shape_channel(&p->shape), sizeof(float), &p->scratch);
   if (status != INS_OK) return status;
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < p->size; i++) {
@@ -74,8 +77,8 @@ static ins_status setup_gaussian(ins_postprocess *p, const ins_value *settings) 
   return INS_OK;
 }
 
-/* y[t] = sum_j kernel[j] x[t + j - (size-1)/2], zero outside: torch's "same" puts the extra zero of an
- * even kernel at the end. */
+/* y[t] = sum_j kernel[j] x[t + j - (size-1)/2], zero outside: torch's "same" puts the extra zero of
+ * an even kernel at the end. */
 static ins_status apply_gaussian(ins_postprocess *p, float *x) {
   size_t frame = ins_shape_frame(&p->shape), n = p->shape.n_frames, left = (p->size - 1) / 2;
   for (size_t c = 0; c < p->shape.n_channels; c++, x += n * frame) {
@@ -92,7 +95,8 @@ static ins_status apply_gaussian(ins_postprocess *p, float *x) {
   return INS_OK;
 }
 
-/* ---- registry ------------------------------------------------------------------------------------ */
+/* ---- registry
+ * ------------------------------------------------------------------------------------ */
 
 static const postprocess_ops clip = {setup_clip, apply_clip},
                              norm_clip = {setup_clip, apply_norm_clip},

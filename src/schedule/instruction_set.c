@@ -24,10 +24,11 @@ ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
   if (rank == 0 && output && !fresh) kept = level_of_file(output);
   MPI_Bcast(&kept, 1, MPI_INT, 0, comm);
   if (kept > common)
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "%s was begun with instruction set '%s', which not all of these processors have "
-                    "('%s' they have); run on nodes like before, or start over with --fresh",
-                    output, ins_kernels_names()[kept], ins_kernels_names()[common]);
+    return ins_fail(
+        INS_ERR_ARGUMENT,
+        "%s was begun with instruction set '%s', which not all of these processors have "
+        "('%s' they have); run on nodes like before, or start over with --fresh",
+        output, ins_kernels_names()[kept], ins_kernels_names()[common]);
   *kernels = ins_kernels_find(ins_kernels_names()[kept >= 0 ? kept : common]);
   if (!*kernels) return ins_fail(INS_ERR_INTERNAL, "no compute kernels for this processor");
   return INS_OK;

@@ -14,11 +14,11 @@ enum { FAILURES_SHOWN = 5, SMALL_RUN = 16 };
 
 typedef struct master {
   run *run;
-  size_t next;    /* first pending batch that was not dealt */
-  int n_present;  /* workers that have not left */
-  bool *present;  /* [size] */
-  bool halting;   /* a stop was asked for or a rank failed; HALT went to all who were present */
-  bool *halted;   /* [size] was sent a HALT */
+  size_t next;   /* first pending batch that was not dealt */
+  int n_present; /* workers that have not left */
+  bool *present; /* [size] */
+  bool halting;  /* a stop was asked for or a rank failed; HALT went to all who were present */
+  bool *halted;  /* [size] was sent a HALT */
   ins_status status;
   char text[INS_MESSAGE_MAX];
   progress progress;
@@ -26,7 +26,8 @@ typedef struct master {
   ins_run_report *report;
 } master;
 
-/* ---- stopping ---------------------------------------------------------------------------------------- */
+/* ---- stopping
+ * ---------------------------------------------------------------------------------------- */
 
 static void halt_all(master *m) {
   message halt = {.kind = HALT};
@@ -53,7 +54,8 @@ static void look_at_signals(master *m) {
   halt_all(m);
 }
 
-/* ---- dealing ------------------------------------------------------------------------------------------ */
+/* ---- dealing
+ * ------------------------------------------------------------------------------------------ */
 
 /* Guided: large deals at first, single batches at the end, so that all finish together. */
 static message deal_to(master *m, int worker) {
@@ -107,7 +109,8 @@ static void take_report(master *m, int worker, const message *report) {
     m->progress.best = report->merit;
 }
 
-/* ---- answering ----------------------------------------------------------------------------------------- */
+/* ---- answering
+ * ----------------------------------------------------------------------------------------- */
 
 static void let_go(master *m, int worker, const message *last) {
   message bye = {.kind = BYE, .n = m->halted[worker]};
@@ -126,11 +129,16 @@ static void answer(master *m, int worker, const message *asked) {
     deal = deal_to(m, worker);
     MPI_Send(&deal, sizeof deal, MPI_BYTE, worker, TAG_DEAL, m->run->comm);
     break;
-  case REPORT: take_report(m, worker, asked); break;
-  case LEAVE: let_go(m, worker, asked); break;
+  case REPORT:
+    take_report(m, worker, asked);
+    break;
+  case LEAVE:
+    let_go(m, worker, asked);
+    break;
   case DEAL:
   case HALT:
-  case BYE: break; /* never sent to the master */
+  case BYE:
+    break; /* never sent to the master */
   }
 }
 
@@ -159,7 +167,8 @@ static bool beat(void *context) {
   return !m->halting;
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------- */
 
 static void compute_own(master *m, bench *b) {
   ins_pulse pulse = {beat, m};
@@ -191,7 +200,8 @@ ins_status master_loop(run *r, const ins_run_options *options, ins_journal *jour
   bool computes = options->computing_master < 0 ? r->size <= SMALL_RUN : options->computing_master;
   ins_status status = create(&m, r, options, journal, report);
   if (status == INS_OK) status = bench_create(r, &b);
-  /* Workers wait for answers: without memory for its tables the master cannot even turn them away. */
+  /* Workers wait for answers: without memory for its tables the master cannot even turn them away.
+   */
   if (status != INS_OK) ins_fatal(ins_message(), __FILE__, __LINE__);
   computes = computes || r->size == 1;
   do {

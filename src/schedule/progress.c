@@ -30,7 +30,9 @@ void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *meri
   p->last_shown = p->start;
 }
 
-double progress_seconds(const progress *p) { return now() - p->start; }
+double progress_seconds(const progress *p) {
+  return now() - p->start;
+}
 
 /* "  128/512 tasks  31.0/s  12 s left  best objective 4.21  1 failed" */
 static void describe(const progress *p, ins_text *out) {

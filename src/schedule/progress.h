@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** The progress of a run, for people: a bar on a terminal, a line now and then in a log. Private. */
+/** The progress of a run, for people: a bar on a terminal, a line now and then in a log. Private.
+ */
 #ifndef INSILICO_SCHEDULE_PROGRESS_H
 #define INSILICO_SCHEDULE_PROGRESS_H
 

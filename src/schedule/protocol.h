@@ -41,8 +41,8 @@ typedef struct run {
   void *state;
   ins_layout *layout;
   ins_store *store;
-  uint8_t *task_state;   /* [tasks] ins_task_state; each rank updates what it computes */
-  int64_t *pending;      /* numbers of batches that have work left */
+  uint8_t *task_state; /* [tasks] ins_task_state; each rank updates what it computes */
+  int64_t *pending;    /* numbers of batches that have work left */
   size_t n_pending;
 } run;
 
@@ -59,7 +59,8 @@ ins_status bench_create(const run *r, bench *b) INS_CHECKED;
 void bench_clear(bench *b);
 
 /** Computes the tasks of pending[position] that have no result yet, writes them, fills `report`.
- * @return INS_OK; INS_ERR_STOPPED (what was finished is written); another code: the rank must stop */
+ * @return INS_OK; INS_ERR_STOPPED (what was finished is written); another code: the rank must stop
+ */
 ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pulse,
                          message *report) INS_CHECKED;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The phases of a run. In the collective ones every rank meets at ins_agree before anyone may return; the
- * run phase between them has no collective call. */
+/* The phases of a run. In the collective ones every rank meets at ins_agree before anyone may
+ * return; the run phase between them has no collective call. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,8 @@ typedef struct office {
   size_t n_kept; /* tasks copied from an earlier layout */
 } office;
 
-/* ---- lay out or resume ------------------------------------------------------------------------------- */
+/* ---- lay out or resume
+ * ------------------------------------------------------------------------------- */
 
 static const char *output_of(const run *r) {
   return ins_value_text_or(ins_map_get(r->context->job->settings, "output"), "");
@@ -39,7 +40,8 @@ static ins_status check_same_input(const char *path, const char *key, const char
                   path, what, before, now);
 }
 
-/* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job. */
+/* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job.
+ */
 static ins_status take_up(const run *r, const ins_value *attributes, const ins_store_facts *facts,
                           office *o) {
   const char *path = output_of(r);
@@ -52,15 +54,16 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
     if (status != INS_OK) return ins_within(status, "%s exists", path);
     status = check_same_input(path, "model_sha256", "model", facts->attributes, attributes);
     if (status == INS_OK)
-      status = check_same_input(path, "stimulus_sha256", "stimulus file", facts->attributes,
-                                attributes);
+      status =
+          check_same_input(path, "stimulus_sha256", "stimulus file", facts->attributes, attributes);
     if (status != INS_OK) return status;
     if (facts->same_axes && strcmp(job, facts->job_json) == 0) return INS_OK;
   }
   ins_status status = ins_store_relayout(path, path, r->layout, attributes, &o->n_kept);
   if (status == INS_OK)
     ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path,
-            facts->opens ? "laid out anew for the extended job" : "was damaged and is laid out anew",
+            facts->opens ? "laid out anew for the extended job"
+                         : "was damaged and is laid out anew",
             o->n_kept);
   return status;
 }
@@ -73,8 +76,9 @@ static ins_status make_parents(const char *path) {
        slash = strchr(slash + 1, '/')) {
     *slash = '\0';
     if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-      status = ins_fail(INS_ERR_IO, "%s: the directory %s cannot be made: %s; choose another output",
-                        path, copy, strerror(errno));
+      status =
+          ins_fail(INS_ERR_IO, "%s: the directory %s cannot be made: %s; choose another output",
+                   path, copy, strerror(errno));
     *slash = '/';
   }
   free(copy);
@@ -98,7 +102,8 @@ static ins_status prepare_file(const run *r, const ins_value *attributes, bool f
   return status;
 }
 
-/* ---- what is there already ------------------------------------------------------------------------------ */
+/* ---- what is there already
+ * ------------------------------------------------------------------------------ */
 
 /* Every rank verifies its share of the tasks and learns the state of all. */
 static ins_status survey(run *r) {
@@ -142,7 +147,8 @@ static ins_status list_pending(run *r, ins_run_report *report) {
   return INS_OK;
 }
 
-/* ---- summing up --------------------------------------------------------------------------------------------- */
+/* ---- summing up
+ * --------------------------------------------------------------------------------------------- */
 
 /** Buffers for one group along the reduced axis. */
 typedef struct gathering {
@@ -187,7 +193,8 @@ static ins_status sum_up_group(const run *r, gathering *g, size_t n, size_t grou
   return status;
 }
 
-/* Groups go round the ranks; each task's fate is known to the rank that computed it, so they share it. */
+/* Groups go round the ranks; each task's fate is known to the rank that computed it, so they share
+ * it. */
 static ins_status sum_up(run *r) {
   gathering g = {0};
   if (!r->experiment->finish || r->layout->reduced < 0) return INS_OK;
@@ -202,7 +209,8 @@ static ins_status sum_up(run *r) {
   return ins_agree(r->comm, status);
 }
 
-/* ---- the journal's opening and closing lines -------------------------------------------------------------------- */
+/* ---- the journal's opening and closing lines
+ * -------------------------------------------------------------------- */
 
 static ins_status add_text(ins_value *map, const char *key, const char *text) {
   return text ? ins_map_take(map, key, ins_value_text(text)) : INS_OK;
@@ -261,7 +269,9 @@ static void close_journal(office *o, ins_status status, const ins_run_report *re
   ins_journal_close(&o->journal);
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------ */
+/* ---- all of it
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static ins_status compute_all(run *r, const ins_run_options *options, office *o,
                               ins_run_report *report) {
@@ -292,7 +302,8 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
   MPI_Comm_size(comm, &r.size);
   ins_status status = ins_agree(comm, experiment->setup(context, &r.state, &r.layout));
   if (status == INS_OK)
-    status = ins_agree(comm, r.rank == 0 ? prepare_file(&r, attributes, options->fresh, &o) : INS_OK);
+    status =
+        ins_agree(comm, r.rank == 0 ? prepare_file(&r, attributes, options->fresh, &o) : INS_OK);
   if (status == INS_OK) status = ins_store_open(comm, output_of(&r), r.layout, &r.store);
   if (status == INS_OK) {
     status = compute_all(&r, options, &o, report);

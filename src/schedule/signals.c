@@ -20,4 +20,6 @@ void ins_signals_catch(void) {
     sigaction(numbers[i], &action, NULL);
 }
 
-int ins_signals_caught(void) { return caught; }
+int ins_signals_caught(void) {
+  return caught;
+}

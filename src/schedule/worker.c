@@ -6,7 +6,7 @@
 
 typedef struct worker {
   run *run;
-  message deal;        /* being received */
+  message deal; /* being received */
   MPI_Request request;
 } worker;
 
@@ -42,8 +42,7 @@ static void leave(worker *w, ins_status status) {
   if (status != INS_OK) strcpy(m.text, ins_message());
   tell(w, &m);
   MPI_Recv(&bye, sizeof bye, MPI_BYTE, 0, TAG_BYE, w->run->comm, MPI_STATUS_IGNORE);
-  if (bye.n)
-    MPI_Recv(&halt, sizeof halt, MPI_BYTE, 0, TAG_HALT, w->run->comm, MPI_STATUS_IGNORE);
+  if (bye.n) MPI_Recv(&halt, sizeof halt, MPI_BYTE, 0, TAG_HALT, w->run->comm, MPI_STATUS_IGNORE);
 }
 
 static ins_status compute_deal(worker *w, bench *b, const message *deal) {

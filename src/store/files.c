@@ -154,7 +154,8 @@ static glance look_inside(const char *path) {
   glance seen = {0};
   hid_t file = ins_h5_open_plain(path);
   if (file < 0) return seen;
-  /* A damaged header of the root is noticed here; asked again, HDF5 goes by the part that it could read. */
+  /* A damaged header of the root is noticed here; asked again, HDF5 goes by the part that it could
+   * read. */
   seen.opens = H5Aexists(file, "results_format") >= 0;
   ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
   seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);

@@ -252,7 +252,8 @@ static ins_status fill_from(const char *part, const char *path, source *s, bool 
   if (status == INS_OK && s->n_lost && same_file(s->path, path))
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s: this job has no place for %zu finished tasks of it, which would be "
-                    "lost (it asks for fewer neurons, seeds or swept values than before); choose another output, or start over "
+                    "lost (it asks for fewer neurons, seeds or swept values than before); choose "
+                    "another output, or start over "
                     "with --fresh",
                     path, s->n_lost);
   return status;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 
+#include "cmocka_all.h"
 #include "insilico/hash.h"
 #include "insilico/random.h"
-#include "cmocka_all.h"
 
 /* Philox4x32-10 known answers from Random123's kat_vectors: zero and all-ones counter and key. */
 static void words_are_those_of_philox(void **state) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "insilico/status.h"
 #include "cmocka_all.h"
+#include "insilico/status.h"
 
 static void codes_have_the_values_that_results_files_store(void **state) {
   (void)state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "insilico/text.h"
 #include "cmocka_all.h"
+#include "insilico/text.h"
 
 static void a_misspelt_word_finds_its_neighbour(void **state) {
   (void)state;

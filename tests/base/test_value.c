@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 
+#include "cmocka_all.h"
 #include "insilico/memory.h"
 #include "insilico/value.h"
-#include "cmocka_all.h"
 
 /* {"a": {"b.c": 1, "list": [1.5, "x"]}, "array": float32 [2,2], "none": null, "yes": true} */
 static ins_value *sample(void) {

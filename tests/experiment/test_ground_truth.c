@@ -10,7 +10,8 @@ static double truth_of(const serial_run *r, const char *name, size_t neuron) {
   return ins_array_get(&ins_map_get(r->source->truth, name)->array, neuron);
 }
 
-/* Energy of a stimulus at each pixel, summed over channels and frames, smoothed by [1 2 1]/4 twice. */
+/* Energy of a stimulus at each pixel, summed over channels and frames, smoothed by [1 2 1]/4 twice.
+ */
 static void energy(const float *x, double e[H][W]) {
   static double next[H][W];
   for (int i = 0; i < H * W; i++) {
@@ -24,7 +25,8 @@ static void energy(const float *x, double e[H][W]) {
         int up = y > 0 ? y - 1 : y, down = y < H - 1 ? y + 1 : y;
         int left = w > 0 ? w - 1 : w, right = w < W - 1 ? w + 1 : w;
         next[y][w] = (4 * e[y][w] + 2 * (e[up][w] + e[down][w] + e[y][left] + e[y][right]) +
-                      e[up][left] + e[up][right] + e[down][left] + e[down][right]) / 16;
+                      e[up][left] + e[up][right] + e[down][left] + e[down][right]) /
+                     16;
       }
     memcpy(e, next, sizeof next);
   }
@@ -48,15 +50,14 @@ static void centre_of(const float *x, double *cx, double *cy) {
   *cy /= sum;
 }
 
-/* Mean contrast of a channel over 3 x 3 pixels around the cell in the frames that drive the end of the
- * response: the sign of the last phase is the polarity, also of a transient cell. */
+/* Mean contrast of a channel over 3 x 3 pixels around the cell in the frames that drive the end of
+ * the response: the sign of the last phase is the polarity, also of a transient cell. */
 static double late_contrast(const float *x, int channel, double cx, double cy) {
   int px = (int)lround(cx), py = (int)lround(cy);
   double sum = 0;
   for (int t = 36; t < 46; t++)
     for (int y = py - 1; y <= py + 1; y++)
-      for (int w = px - 1; w <= px + 1; w++)
-        sum += (double)x[((channel * T + t) * H + y) * W + w];
+      for (int w = px - 1; w <= px + 1; w++) sum += (double)x[((channel * T + t) * H + y) * W + w];
   return sum;
 }
 
@@ -69,7 +70,8 @@ static void check_cell(const serial_run *r, size_t neuron, double *worst, double
   dy += cy;
   double away = hypot(dx, dy), polarity = truth_of(r, "polarity", neuron);
   if (!isnan(direction)) {
-    /* Its excitation lies where preferred motion comes from: rows count downwards, angles upwards. */
+    /* Its excitation lies where preferred motion comes from: rows count downwards, angles upwards.
+     */
     double a = direction * M_PI / 180, upstream = -(dx * cos(a) - dy * sin(a));
     *worst_moving = fmax(*worst_moving, away);
     assert_true(away < 1.5 && upstream > 0);
@@ -94,8 +96,9 @@ static void stimuli_lie_on_their_cells_and_have_their_polarity(void **state) {
       "range: {green: [-0.654, 6.269], uv: [-0.913, 6.269]}}]\n");
   assert_int_equal(r.n_tasks, N);
   for (size_t k = 0; k < N; k++) check_cell(&r, k, &worst, &worst_moving);
-  print_message("farthest from its cell: %.2f px; of direction-selective cells, upstream: %.2f px\n",
-                worst, worst_moving);
+  print_message(
+      "farthest from its cell: %.2f px; of direction-selective cells, upstream: %.2f px\n", worst,
+      worst_moving);
   serial_clear(&r);
 }
 

@@ -2,7 +2,7 @@
 #include "golden.h"
 #include "serial_run.h"
 
-#define MODEL "model: " INS_TEST_DATA "/golden/trained/model.ckpt\n"
+#define MODEL    "model: " INS_TEST_DATA "/golden/trained/model.ckpt\n"
 #define STIMULUS "stimulus: " INS_TEST_DATA "/golden/trained/stimulus.npy\n"
 #define RESPONSE "experiment: response\noutput: x.h5\n" MODEL
 
@@ -57,7 +57,8 @@ static void neurons_are_described_along_their_axis(void **state) {
 static void cell_types_choose_neurons(void **state) {
   (void)state;
   serial_run all = serial_run_job(RESPONSE STIMULUS);
-  const ins_variable *types = &all.layout->variables[ins_layout_find(all.layout, "group_assignment")];
+  const ins_variable *types =
+      &all.layout->variables[ins_layout_find(all.layout, "group_assignment")];
   int type = (int)ins_array_get(&types->data->array, 5);
   size_t expected = 0;
   for (size_t k = 0; k < 40; k++) expected += (int)ins_array_get(&types->data->array, k) == type;

@@ -41,8 +41,8 @@ static void learning_rates_are_compared_from_equal_starts(void **state) {
 
 static void the_best_stimulus_is_at_least_as_good_as_all_others(void **state) {
   (void)state;
-  serial_run r = serial_run_job(
-      JOB "neurons: [7, 30]\nseeds: \"0:2\"\nsweep: {optimizer.lr: [300]}\n");
+  serial_run r =
+      serial_run_job(JOB "neurons: [7, 30]\nseeds: \"0:2\"\nsweep: {optimizer.lr: [300]}\n");
   for (size_t k = 0; k < r.n_tasks; k++) {
     float best = *(float *)serial_row(&r, "objective", k);
     const float *trace = serial_row(&r, "objective_trace", k);
@@ -62,7 +62,8 @@ static void a_start_from_a_file_is_that_file(void **state) {
       "/golden/trained/initial_7.npy, postprocess: true}}\n"
       "objective: {kind: increase, reduce: {kind: slice_mean, start: 10, length: 10}}\n"
       "optimizer: {kind: sgd, lr: 10}\nstop: {max_iterations: 10}\n"
-      "postprocess: [{kind: norm_clip, norm: 5, range: {green: [-0.654, 6.269], uv: [-0.913, 6.269]}}]\n");
+      "postprocess: [{kind: norm_clip, norm: 5, range: {green: [-0.654, 6.269], uv: [-0.913, "
+      "6.269]}}]\n");
   ins_value *final = golden("trained/notebook_7_final.npy");
   const float *last = serial_row(&r, "last_stimulus", 0);
   assert_true(correlation(last, golden_data(final), ins_array_count(&final->array)) > 0.9999);
@@ -70,11 +71,12 @@ static void a_start_from_a_file_is_that_file(void **state) {
   serial_clear(&r);
 }
 
-/* A start of zeros cannot be scaled to a norm: each task fails with the reason, the batch goes on. */
+/* A start of zeros cannot be scaled to a norm: each task fails with the reason, the batch goes on.
+ */
 static void a_failing_task_says_why_and_the_others_go_on(void **state) {
   (void)state;
-  serial_run r = serial_run_job(
-      JOB "neurons: [7, 8]\nseeds: 0\nsweep: {stimulus.init.std: [0.0, 0.1]}\n");
+  serial_run r =
+      serial_run_job(JOB "neurons: [7, 8]\nseeds: 0\nsweep: {stimulus.init.std: [0.0, 0.1]}\n");
   for (size_t k = 0; k < 4; k += 2) {
     assert_int_equal(r.status[k], INS_ERR_NUMERIC);
     assert_non_null(strstr(r.message[k], "norm_clip"));

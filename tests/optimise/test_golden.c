@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whole optimisations against the peer's own, from the same initial stimuli (tests/golden/trained). */
+/* Whole optimisations against the peer's own, from the same initial stimuli (tests/golden/trained).
+ */
 #include <unistd.h>
 
 #include "golden.h"
@@ -16,8 +17,8 @@ typedef struct golden_run {
   bool postprocess_first;
   size_t n_frames, n_neurons;
   int64_t neurons[3];
-  /* How far the peer's own float32 is from its float64 at the end; a clipped or signed step (Adam) makes
-   * single pixels of no influence go either way. */
+  /* How far the peer's own float32 is from its float64 at the end; a clipped or signed step (Adam)
+   * makes single pixels of no influence go either way. */
   double final_tolerance;
 } golden_run;
 
@@ -155,9 +156,9 @@ static void check_run(const ins_model *model, const golden_run *run) {
   ins_plan *plan = plan_of(model, run, &shape, optimisation);
   float *best = calloc(n, sizeof *best), *traces = calloc(2 * limit, sizeof *traces);
   ins_optimised result = {.best = best, .objective_trace = traces, .loss_trace = traces + limit};
-  assert_int_equal(ins_optimise(optimisation, plan, run->postprocess_first, golden_data(initial),
-                                &result, NULL),
-                   INS_OK);
+  assert_int_equal(
+      ins_optimise(optimisation, plan, run->postprocess_first, golden_data(initial), &result, NULL),
+      INS_OK);
   compare(run, &shape, golden_data(initial), &result);
   free(best);
   free(traces);

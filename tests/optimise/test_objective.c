@@ -51,8 +51,8 @@ static void windows_are_what_the_reducer_reads(void **state) {
   ins_objective *all = make("increase", false);
   ins_objective_window(all, &first, &n);
   assert_true(first == 0 && n == T);
-  ins_objective *cut = make("{kind: increase, reduce: {kind: slice_mean, start: 10, length: 10}}",
-                            false);
+  ins_objective *cut =
+      make("{kind: increase, reduce: {kind: slice_mean, start: 10, length: 10}}", false);
   ins_objective_window(cut, &first, &n);
   assert_true(first == 10 && n == 2);
   ins_objective_destroy(&all);

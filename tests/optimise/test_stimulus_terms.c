@@ -55,8 +55,8 @@ static void postprocessors_agree_with_the_peer(void **state) {
   }
 }
 
-/* The peer's norm is over all samples of a batch, ours is of one stimulus: the two agree where the norm is
- * not exceeded, and the norm's own gradient is tested by finite differences below. */
+/* The peer's norm is over all samples of a batch, ours is of one stimulus: the two agree where the
+ * norm is not exceeded, and the norm's own gradient is tested by finite differences below. */
 static void penalties_agree_with_the_peer(void **state) {
   (void)state;
   static const char *const cases[][2] = {

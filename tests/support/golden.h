@@ -20,7 +20,9 @@ static inline ins_value *golden(const char *name) {
   return out;
 }
 
-static inline float *golden_data(const ins_value *value) { return value->array.data; }
+static inline float *golden_data(const ins_value *value) {
+  return value->array.data;
+}
 
 /** max |a - b| / max |b|. */
 static inline double relative_error(const float *a, const float *b, size_t n) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** A whole job in memory, on one process without MPI: what an experiment computes, without the framework. */
+/** A whole job in memory, on one process without MPI: what an experiment computes, without the
+ * framework. */
 #ifndef INSILICO_TESTS_SERIAL_RUN_H
 #define INSILICO_TESTS_SERIAL_RUN_H
 
@@ -19,10 +20,10 @@ typedef struct serial_run {
   void *state;
   ins_layout *layout;
   size_t n_tasks;
-  ins_status *status;              /* [n_tasks] */
+  ins_status *status; /* [n_tasks] */
   char (*message)[INS_MESSAGE_MAX];
   double *merit;
-  void *rows[INS_MAX_VARIABLES];   /* [n_tasks][row] */
+  void *rows[INS_MAX_VARIABLES]; /* [n_tasks][row] */
 } serial_run;
 
 #define MUST(call)                                                                                 \

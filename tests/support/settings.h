@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Validated settings from a line of YAML, with all defaults filled in, for tests of what reads them. */
+/** Validated settings from a line of YAML, with all defaults filled in, for tests of what reads
+ * them. */
 #ifndef INSILICO_TESTS_SETTINGS_H
 #define INSILICO_TESTS_SETTINGS_H
 
