@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The framework with a synthetic experiment: what happens when tasks, ranks or set-up fail. Each
+ * test ends, on every rank, or CTest's timeout says that something hangs. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "insilico/comm.h"
+#include "insilico/memory.h"
+#include "insilico/schedule.h"
+#include "insilico/store.h"
+
+/** `value` = 3 * task + seed, after `delay` spins; what goes wrong is told by the job. */
+typedef struct synthetic {
+  const ins_experiment_context *context;
+  ins_layout *layout;
+  int rank, v_value, v_sum;
+} synthetic;
+
+static const ins_key synthetic_keys[] = {
+    {.name = "tasks", .type = INS_KEY_INT, .fallback = "40", .flags = INS_KEY_AXIS, .max = 1e6},
+    {.name = "fail_every", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {.name = "rank_error_at", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {.name = "setup_error_on", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {.name = "stop_at", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {0},
+};
+
+static int64_t setting(const ins_experiment_context *context, const char *key) {
+  return ins_value_int_or(ins_map_get(context->job->settings, key), -1);
+}
+
+static ins_status declare(synthetic *s) {
+  size_t n = (size_t)setting(s->context, "tasks");
+  ins_value *numbers = ins_value_array(INS_I64, 1, &n);
+  for (size_t i = 0; i < n; i++) ((int64_t *)numbers->array.data)[i] = (int64_t)i;
+  ins_variable value = {.name = "value", .scope = INS_PER_TASK, .dtype = INS_F64};
+  ins_variable sum = {.name = "sum", .scope = INS_SUMMARY, .dtype = INS_F64};
+  ins_status status = ins_layout_task_axis(s->layout, "task", n, numbers, NULL, "task");
+  if (status == INS_OK) status = ins_layout_variable(s->layout, &value, &s->v_value);
+  s->layout->reduced = 0;
+  if (status == INS_OK) status = ins_layout_variable(s->layout, &sum, &s->v_sum);
+  s->layout->batch = 3;
+  return status;
+}
+
+static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
+  synthetic *s = calloc(1, sizeof *s);
+  *state = s;
+  s->context = context;
+  MPI_Comm_rank(MPI_COMM_WORLD, &s->rank);
+  if (setting(context, "setup_error_on") == s->rank)
+    return ins_fail(INS_ERR_SHAPE, "set-up failed on rank %d", s->rank);
+  ins_status status = ins_layout_create("Synthetic", layout);
+  s->layout = *layout;
+  return status == INS_OK ? declare(s) : status;
+}
+
+static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *pulse) {
+  synthetic *s = state;
+  int64_t every = setting(s->context, "fail_every");
+  for (size_t k = 0; k < batch->n; k++) {
+    int64_t task = (int64_t)batch->task[k];
+    if (setting(s->context, "rank_error_at") == task)
+      return ins_fail(INS_ERR_MEMORY, "no memory for task %d", (int)task);
+    if (setting(s->context, "stop_at") == task) raise(SIGUSR1);
+    if (ins_pulse_beat(pulse) != INS_OK) return INS_ERR_STOPPED;
+    ((double *)batch->rows[s->v_value])[k] = (double)(3 * task);
+    batch->status[k] = INS_OK;
+    if (every > 0 && task % every == 0) {
+      batch->status[k] = ins_fail(INS_ERR_NUMERIC, "task %d is one of those", (int)task);
+      strcpy(batch->message[k], ins_message());
+    }
+  }
+  return INS_OK;
+}
+
+static ins_status finish(void *state, const ins_group *group) {
+  synthetic *s = state;
+  double sum = 0;
+  for (size_t i = 0; i < group->n; i++)
+    if (group->done[i]) sum += ((const double *)group->rows[s->v_value])[i];
+  *(double *)group->summary[s->v_sum] = sum;
+  return INS_OK;
+}
+
+static void teardown(void **state) {
+  free(*state);
+  *state = NULL;
+}
+
+static const ins_experiment synthetic_ops = {
+    .setup = setup, .compute = compute, .finish = finish, .teardown = teardown};
+static const ins_variant registry[] = {{"synthetic", "for tests", synthetic_keys, &synthetic_ops},
+                                       {0}};
+
+/* ---- running ------------------------------------------------------------------------------------
+ */
+
+static char folder[64];
+
+/* The same folder on all ranks. */
+static int make_folder(void **state) {
+  (void)state;
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  strcpy(folder, "/tmp/insilico-run-XXXXXX");
+  if (rank == 0 && !mkdtemp(folder)) return -1;
+  MPI_Bcast(folder, sizeof folder, MPI_CHAR, 0, MPI_COMM_WORLD);
+  return 0;
+}
+
+static int remove_folder(void **state) {
+  (void)state;
+  int rank;
+  char command[128];
+  MPI_Barrier(MPI_COMM_WORLD);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  return rank == 0 && system(command) ? -1 : 0;
+}
+
+static ins_job *load(const char *settings) {
+  char path[] = "/tmp/insilico-job-XXXXXX";
+  int fd = mkstemp(path);
+  ins_job *job = NULL;
+  dprintf(fd, "experiment: synthetic\nmodel: x\noutput: %s/r.h5\n%s", folder, settings);
+  close(fd);
+  if (ins_job_load(path, NULL, 0, registry, &job) != INS_OK) fail_msg("%s", ins_message());
+  unlink(path);
+  return job;
+}
+
+static ins_status run(const char *settings, bool fresh, ins_run_report *report) {
+  ins_job *job = load(settings);
+  ins_value *attributes = ins_value_map();
+  ins_text json = {0};
+  assert_int_equal(ins_job_json(job, &json), INS_OK);
+  assert_int_equal(ins_map_take(attributes, "job", ins_value_text(json.data)), INS_OK);
+  ins_experiment_context context = {.job = job, .kernels = ins_kernels_best()};
+  ins_run_options options = {.fresh = fresh, .quiet = true, .computing_master = -1};
+  ins_status status =
+      ins_run(MPI_COMM_WORLD, &synthetic_ops, &context, attributes, &options, report);
+  ins_text_free(&json);
+  ins_value_destroy(&attributes);
+  ins_job_destroy(&job);
+  return status;
+}
+
+static bool first_rank(void) {
+  int rank;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  return rank == 0;
+}
+
+/* ---- tests
+ * ---------------------------------------------------------------------------------------- */
+
+static void all_tasks_are_computed_once_and_kept(void **state) {
+  (void)state;
+  ins_run_report report;
+  assert_int_equal(run("tasks: 40\n", true, &report), INS_OK);
+  if (first_rank()) assert_true(report.n_done == 40 && report.n_kept == 0 && report.n_pending == 0);
+  assert_int_equal(run("tasks: 40\n", false, &report), INS_OK);
+  if (first_rank()) assert_true(report.n_done == 0 && report.n_kept == 40);
+  assert_int_equal(run("tasks: 50\n", false, &report), INS_OK);
+  if (first_rank()) assert_true(report.n_done == 10 && report.n_kept == 40);
+}
+
+static void failed_tasks_are_counted_and_tried_again(void **state) {
+  (void)state;
+  ins_run_report report;
+  for (int again = 0; again < 2; again++) {
+    assert_int_equal(run("tasks: 40\nfail_every: 7\n", !again, &report), INS_ERR_TASKS);
+    if (!first_rank()) continue;
+    assert_int_equal(report.n_failed, 6);
+    assert_int_equal(report.n_done, again ? 0 : 34);
+    assert_non_null(strstr(report.first_failure, "is one of those"));
+  }
+}
+
+static void a_rank_that_cannot_go_on_ends_the_run_everywhere(void **state) {
+  (void)state;
+  ins_run_report report;
+  assert_int_equal(run("tasks: 400\nrank_error_at: 200\n", true, &report), INS_ERR_MEMORY);
+  assert_non_null(strstr(ins_message(), "no memory for task 200"));
+}
+
+static void a_set_up_that_fails_on_one_rank_fails_on_all(void **state) {
+  (void)state;
+  ins_run_report report;
+  int size;
+  char settings[64];
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  snprintf(settings, sizeof settings, "setup_error_on: %d\n", size - 1);
+  assert_int_equal(run(settings, true, &report), INS_ERR_SHAPE);
+  assert_non_null(strstr(ins_message(), "set-up failed on rank"));
+}
+
+/* A single rank that gets a signal takes all others with it, and nothing that was finished is lost.
+ * Last: a signal once caught stays caught. */
+static void a_signal_to_one_rank_stops_all_in_order(void **state) {
+  (void)state;
+  ins_run_report report;
+  ins_signals_catch();
+  assert_int_equal(run("tasks: 3000\nstop_at: 20\n", true, &report), INS_ERR_STOPPED);
+  if (first_rank()) {
+    assert_true(report.n_done > 0 && report.n_pending > 0);
+    assert_int_equal(report.n_done + report.n_pending, 3000);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(all_tasks_are_computed_once_and_kept, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(failed_tasks_are_counted_and_tried_again, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(a_rank_that_cannot_go_on_ends_the_run_everywhere, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(a_set_up_that_fails_on_one_rank_fails_on_all, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(a_signal_to_one_rank_stops_all_in_order, make_folder,
+                                      remove_folder),
+  };
+  MPI_Init(NULL, NULL);
+  int failed = cmocka_run_group_tests(tests, NULL, NULL);
+  MPI_Finalize();
+  return failed;
+}
