@@ -27,7 +27,8 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
   for (int d = 0; d < layout->n_task_axes; d++)
     printf("%s%zu %s", d ? " x " : "", layout->axes[d].length, layout->axes[d].name);
   printf(" = %zu\n", e->n_tasks);
-  ins_print("batches", "%zu of %zu tasks", e->n_batches, layout->batch);
+  ins_print("batches", "%zu of %zu task%s", e->n_batches, layout->batch,
+            layout->batch == 1 ? "" : "s");
   ins_print("time of a task", "%s at most (measured here)",
             ins_text_duration(e->seconds_per_task, text, sizeof text));
   ins_print("time in all", "%s on one rank", ins_text_duration(total, text, sizeof text));

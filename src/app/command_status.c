@@ -16,12 +16,24 @@ static const char *state_of(const char *path, const ins_store_summary *s) {
   return "stopped; run the job again to go on";
 }
 
+enum { EVENTS_READ = 1000000, EVENTS_SHOWN = 12 };
+
+/* Batches are for machines to read; people want starts, stops and failures. */
+static bool worth_showing(const ins_value *event) {
+  return strcmp(ins_value_text_or(ins_map_get(event, "event"), ""), "batch") != 0;
+}
+
 static void print_events(const ins_value *events) {
+  size_t n = 0, skipped;
+  for (size_t i = 0; i < ins_value_count(events); i++)
+    n += worth_showing(events->children.items[i]);
+  skipped = n > EVENTS_SHOWN ? n - EVENTS_SHOWN : 0;
+  if (skipped) printf("  ... %zu earlier events\n", skipped);
   for (size_t i = 0; i < ins_value_count(events); i++) {
     const ins_value *event = events->children.items[i];
     const char *name = ins_value_text_or(ins_map_get(event, "event"), "?");
     const char *message = ins_value_text_or(ins_map_get(event, "message"), "");
-    if (strcmp(name, "batch") == 0) continue;
+    if (!worth_showing(event) || (skipped && skipped--)) continue;
     printf("  %s  %-8s", ins_value_text_or(ins_map_get(event, "time"), "?"), name);
     if (ins_map_get(event, "ranks"))
       printf(" %lld ranks, %lld tasks, %lld kept",
@@ -46,7 +58,7 @@ static void print_people(const char *path, const ins_store_summary *s) {
             share, s->n_failed, s->n_pending);
   if (s->n_damaged)
     ins_print("", "%zu rows do not match their checksum and will be computed again", s->n_damaged);
-  if (ins_journal_read(path, 12, &events) == INS_OK && ins_value_count(events)) {
+  if (ins_journal_read(path, EVENTS_READ, &events) == INS_OK && ins_value_count(events)) {
     printf("journal\n");
     print_events(events);
   }

@@ -131,6 +131,8 @@ char *ins_text_bytes(double bytes, char *out, size_t size) {
 char *ins_text_duration(double seconds, char *out, size_t size) {
   if (!isfinite(seconds))
     snprintf(out, size, "unknown");
+  else if (seconds < 0.0995)
+    snprintf(out, size, "%.2g ms", seconds * 1e3);
   else if (seconds < 9.95)
     snprintf(out, size, "%.1f s", seconds);
   else if (seconds < 59.5)

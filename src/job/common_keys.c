@@ -8,8 +8,7 @@ static const ins_key model_keys[] = {
     {.name = "file",
      .type = INS_KEY_TEXT,
      .flags = INS_KEY_REQUIRED | INS_KEY_CONTENTS,
-     .doc = "a known name, a URL, a checkpoint, a model .h5, an ensemble folder, or "
-            "builtin:ground_truth"},
+     .doc = "a checkpoint (.ckpt, .pth), a model .h5, or builtin:ground_truth[?neurons=N&seed=S]"},
     {.name = "units",
      .type = INS_KEY_FREE,
      .flags = INS_KEY_NULLABLE,

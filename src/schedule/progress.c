@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,18 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A launcher stands between us and the terminal: ranks have pipes, but what they write to standard
+ * error comes out of the launcher's, so that is the one to look at. */
+static bool shown_on_terminal(void) {
+  char link[64], target[256];
+  if (isatty(STDERR_FILENO)) return true;
+  if (!getenv("OMPI_COMM_WORLD_SIZE")) return false;
+  snprintf(link, sizeof link, "/proc/%ld/fd/2", (long)getppid());
+  ssize_t n = readlink(link, target, sizeof target - 1);
+  target[n > 0 ? n : 0] = '\0';
+  return strncmp(target, "/dev/pts/", 9) == 0 || strncmp(target, "/dev/tty", 8) == 0;
+}
+
 void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *merit, bool quiet) {
   *p = (progress){.n_tasks = n_tasks,
                   .n_kept = n_kept,
@@ -26,7 +39,7 @@ void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *meri
                   .merit = merit,
                   .start = now(),
                   .quiet = quiet,
-                  .terminal = isatty(STDERR_FILENO)};
+                  .terminal = shown_on_terminal()};
   p->last_shown = p->start;
 }
 

@@ -26,6 +26,7 @@ static void sizes_and_times_read_well(void **state) {
   assert_string_equal(ins_text_bytes(512, out, sizeof out), "512 bytes");
   assert_string_equal(ins_text_bytes(118.2e6, out, sizeof out), "118 MB");
   assert_string_equal(ins_text_bytes(3.25e9, out, sizeof out), "3.2 GB");
+  assert_string_equal(ins_text_duration(0.075, out, sizeof out), "75 ms");
   assert_string_equal(ins_text_duration(0.25, out, sizeof out), "0.2 s");
   assert_string_equal(ins_text_duration(125, out, sizeof out), "2 min 5 s");
   assert_string_equal(ins_text_duration(2 * 3600 + 180, out, sizeof out), "2 h 3 min");
