@@ -32,10 +32,12 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
   ins_print("time of a task", "%s at most (measured here)",
             ins_text_duration(e->seconds_per_task, text, sizeof text));
   ins_print("time in all", "%s on one rank", ins_text_duration(total, text, sizeof text));
-  ins_print("", "%s on %zu ranks of this machine",
-            ins_text_duration(total / (double)here, text, sizeof text), here);
-  ins_print("", "%s on %zu ranks, the most worth asking for",
-            ins_text_duration(total / (double)e->ranks, text, sizeof text), e->ranks);
+  if (here > 1)
+    ins_print("", "%s on %zu ranks of this machine",
+              ins_text_duration(total / (double)here, text, sizeof text), here);
+  if (e->ranks > here)
+    ins_print("", "%s on %zu ranks, the most worth asking for",
+              ins_text_duration(total / (double)e->ranks, text, sizeof text), e->ranks);
   ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
   ins_print("results", "%s in %s", ins_text_bytes(e->file_bytes, text, sizeof text),
             ins_value_text_or(ins_map_get(ready->job->settings, "output"), ""));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Experiment `response`: r[stimulus, response_frame, neuron] for the stimuli of a file. */
 #include <string.h>
-#include <time.h>
 
 #include "insilico/array_file.h"
+#include "insilico/clock.h"
 #include "insilico/memory.h"
 #include "kinds.h"
 #include "population.h"
@@ -173,13 +173,11 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
 static ins_status cost(void *state, double *bytes, double *seconds) {
   response *s = state;
   float *row = NULL;
-  struct timespec start, end;
   ins_status status = ins_alloc(s->n_output * s->selection.n, sizeof *row, &row);
   if (status != INS_OK) return status;
-  clock_gettime(CLOCK_MONOTONIC, &start);
+  double start = ins_clock_s();
   ins_plan_forward(s->plan, 0, s->stimuli->array.data, row);
-  clock_gettime(CLOCK_MONOTONIC, &end);
-  *seconds = (double)(end.tv_sec - start.tv_sec) + 1e-9 * (double)(end.tv_nsec - start.tv_nsec);
+  *seconds = ins_clock_s() - start;
   *bytes =
       (double)ins_plan_bytes(s->plan) + (double)ins_array_count(&s->stimuli->array) * sizeof(float);
   ins_free(&row);

@@ -5,9 +5,9 @@
  * seed): swept settings do not enter, so that learning rates are compared from equal starts. */
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "insilico/array_file.h"
+#include "insilico/clock.h"
 #include "insilico/memory.h"
 #include "insilico/optimise.h"
 #include "kinds.h"
@@ -426,20 +426,19 @@ enum { COST_ITERATIONS = 3 };
 /** Lets a few iterations pass and then stops the search: how a little of a task is measured. */
 typedef struct countdown {
   int left;
-  struct timespec start, end;
+  double start, end;
 } countdown;
 
 /* The clock starts after the first iteration, which also warms the caches. */
 static bool count_down(void *context) {
   countdown *c = context;
-  clock_gettime(CLOCK_MONOTONIC, c->left == COST_ITERATIONS ? &c->start : &c->end);
+  *(c->left == COST_ITERATIONS ? &c->start : &c->end) = ins_clock_s();
   return c->left-- > 0;
 }
 
 /* The longest that a task can take: all its iterations at the measured rate. */
 static double measured_seconds(const search *s, const countdown *c) {
-  double span = (double)(c->end.tv_sec - c->start.tv_sec) +
-                1e-9 * (double)(c->end.tv_nsec - c->start.tv_nsec);
+  double span = c->end - c->start;
   int passed = COST_ITERATIONS - c->left - 1;
   return passed > 0 ? span / passed * (double)(s->limit + 1) : 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "insilico/clock.h"
 #include "insilico/memory.h"
 #include "protocol.h"
 
@@ -51,15 +52,9 @@ static void account(run *r, const bench *b, size_t n, message *report) {
   }
 }
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pulse,
                          message *report) {
-  double start = now();
+  double start = ins_clock_s();
   *report = (message){.kind = REPORT, .first = (int64_t)position, .n = 1, .merit = (double)NAN};
   size_t n = tasks_left(r, (size_t)r->pending[position], b->task);
   for (size_t k = 0; k < n; k++) {
@@ -78,7 +73,7 @@ ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pul
   ins_status written = ins_store_write(r->store, n, b->task, b->rows, b->status);
   if (written != INS_OK) return written;
   account(r, b, n, report);
-  report->seconds = now() - start;
+  report->seconds = ins_clock_s() - start;
   return computed;
 }
 

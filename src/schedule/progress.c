@@ -5,20 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "insilico/clock.h"
 #include "insilico/log.h"
 #include "insilico/text.h"
 
 enum { BAR = 30 };
 static const double terminal_interval_s = 0.1, log_interval_s = 30;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A launcher stands between us and the terminal: ranks have pipes, but what they write to standard
  * error comes out of the launcher's, so that is the one to look at. */
@@ -37,14 +31,14 @@ void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *meri
                   .n_kept = n_kept,
                   .best = (double)NAN,
                   .merit = merit,
-                  .start = now(),
+                  .start = ins_clock_s(),
                   .quiet = quiet,
                   .terminal = shown_on_terminal()};
   p->last_shown = p->start;
 }
 
 double progress_seconds(const progress *p) {
-  return now() - p->start;
+  return ins_clock_s() - p->start;
 }
 
 /* "  128/512 tasks  31.0/s  12 s left  best objective 4.21  1 failed" */
@@ -88,7 +82,7 @@ static void emit(const progress *p) {
 }
 
 void progress_show(progress *p) {
-  double t = now();
+  double t = ins_clock_s();
   if (p->quiet || t - p->last_shown < (p->terminal ? terminal_interval_s : log_interval_s)) return;
   p->last_shown = t;
   emit(p);

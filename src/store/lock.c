@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "insilico/clock.h"
 #include "insilico/journal.h"
 #include "insilico/log.h"
 
@@ -20,12 +21,6 @@ struct ins_lock {
   int fd;
   char *path;
 };
-
-static double seconds_now(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void write_holder(int fd) {
   char line[256], host[128] = "unknown";
@@ -79,14 +74,14 @@ static ins_status try_lock(const char *results, ins_lock *lock) {
 }
 
 ins_status ins_lock_take(const char *results, double seconds, ins_lock **out) {
-  double until = seconds_now() + seconds;
+  double until = ins_clock_s() + seconds;
   *out = NULL;
   ins_lock *lock = calloc(1, sizeof *lock);
   if (!lock) return ins_fail(INS_ERR_MEMORY, "out of memory for a lock");
   lock->fd = -1;
   lock->path = ins_beside(results, "lock");
   ins_status status = lock->path ? try_lock(results, lock) : INS_ERR_MEMORY;
-  while (status == INS_ERR_LOCKED && seconds_now() < until) {
+  while (status == INS_ERR_LOCKED && ins_clock_s() < until) {
     wait_a_little();
     status = try_lock(results, lock);
   }
