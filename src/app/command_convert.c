@@ -3,12 +3,31 @@
 
 #include "app.h"
 #include "insilico/checkpoint.h"
+#include "insilico/file.h"
+
+/* A model file may be written anew; nothing else is overwritten, least of all where the model came
+ * from. */
+static ins_status check_target(const char *in, const char *out) {
+  ins_model_source *old = NULL;
+  if (!ins_file_exists(out)) return ins_file_make_parents(out);
+  if (ins_file_same(in, out))
+    return ins_fail(INS_ERR_ARGUMENT, "%s: is the model to convert; choose another name", out);
+  bool ours = ins_native_read(out, &old) == INS_OK;
+  ins_model_source_destroy(&old);
+  if (ours) return INS_OK;
+  return ins_fail(
+      INS_ERR_ARGUMENT,
+      "%s: exists and is not a whole model file of insilico, so it is left alone; move it "
+      "away or choose another name",
+      out);
+}
 
 ins_status ins_command_convert(const ins_arguments *arguments) {
   ins_model_source *source = NULL;
   ins_model *model = NULL;
   const char *out = arguments->words[1];
-  ins_status status = ins_model_open(arguments->words[0], NULL, &source);
+  ins_status status = check_target(arguments->words[0], out);
+  if (status == INS_OK) status = ins_model_open(arguments->words[0], NULL, &source);
   /* A file that could not be run would only fail later. */
   if (status == INS_OK) status = ins_model_create(source, &model);
   if (status == INS_OK) status = ins_native_write(out, source);

@@ -50,7 +50,8 @@ static void print_window(const ins_model *model) {
     ins_print("", "warning: that reaches beyond stimulus frame f+%zu, its own time", lag);
 }
 
-static void print_field(const ins_value *info, const char *key, const char *label) {
+static void print_field(const ins_value *info, const char *key, const char *label,
+                        const char *units) {
   const ins_value *value = ins_map_get(info, key);
   ins_text text = {0};
   if (!value || value->kind == INS_NULL) return;
@@ -58,7 +59,8 @@ static void print_field(const ins_value *info, const char *key, const char *labe
     ins_text_add(&text, "%s", value->text);
   else
     ins_value_json(value, 16, &text);
-  if (text.data) ins_print(label, "%s", text.data);
+  bool number = ins_value_is_number(value);
+  if (text.data) ins_print(label, "%s%s", text.data, number ? units : "");
   ins_text_free(&text);
 }
 
@@ -78,16 +80,20 @@ static void print_sessions(const ins_model_info *info) {
            info->sessions[s].first + info->sessions[s].n_neurons - 1, info->sessions[s].n_neurons);
 }
 
-static void print_cell(const ins_value *property, size_t k) {
+static int column_width(const char *name) {
+  return strlen(name) > 10 ? (int)strlen(name) : 10;
+}
+
+static void print_cell(const char *name, const ins_value *property, size_t k) {
   if (property->kind == INS_LIST) {
     printf("  %-26s", ins_value_text_or(property->children.items[k], ""));
     return;
   }
   double value = ins_array_get(&property->array, k);
   if (isnan(value))
-    printf("  %10s", "-");
+    printf("  %*s", column_width(name), "-");
   else
-    printf("  %10.4g", value);
+    printf("  %*.4g", column_width(name), value);
 }
 
 static void print_truth(const ins_value *truth, size_t n_neurons, bool all) {
@@ -95,12 +101,16 @@ static void print_truth(const ins_value *truth, size_t n_neurons, bool all) {
   printf("\ntruth\n neuron");
   for (size_t i = 0; i < truth->children.n; i++) {
     bool text = truth->children.items[i]->kind == INS_LIST;
-    printf(text ? "  %-26s" : "  %10.10s", truth->children.keys[i]);
+    if (text)
+      printf("  %-26s", truth->children.keys[i]);
+    else
+      printf("  %*s", column_width(truth->children.keys[i]), truth->children.keys[i]);
   }
   printf("\n");
   for (size_t k = 0; k < shown; k++) {
     printf("%7zu", k);
-    for (size_t i = 0; i < truth->children.n; i++) print_cell(truth->children.items[i], k);
+    for (size_t i = 0; i < truth->children.n; i++)
+      print_cell(truth->children.keys[i], truth->children.items[i], k);
     printf("\n");
   }
   if (shown < n_neurons) printf("  ... %zu more: --all shows them\n", n_neurons - shown);
@@ -117,13 +127,13 @@ static void print_people(const ins_model *model, const ins_model_source *source,
   ins_print("stimulus", "%zu channels, %zu x %zu px (height x width)", info->n_channels,
             info->height, info->width);
   print_window(model);
-  print_field(source->data_info, "stimulus_rate_hz", "stimulus rate");
-  print_field(source->data_info, "response_rate_hz", "response rate");
-  print_field(source->data_info, "retina_pixel_size_um", "pixel size");
-  print_field(source->data_info, "stim_mean", "stimulus mean");
-  print_field(source->data_info, "stim_std", "stimulus SD");
-  print_field(source->data_info, "animal_species", "species");
-  print_field(source->data_info, "stimulus_class", "trained on");
+  print_field(source->data_info, "stimulus_rate_hz", "stimulus rate", " Hz");
+  print_field(source->data_info, "response_rate_hz", "response rate", " Hz");
+  print_field(source->data_info, "retina_pixel_size_um", "pixel size", " um");
+  print_field(source->data_info, "stim_mean", "stimulus mean", "");
+  print_field(source->data_info, "stim_std", "stimulus SD", "");
+  print_field(source->data_info, "animal_species", "species", "");
+  print_field(source->data_info, "stimulus_class", "trained on", "");
   print_sessions(info);
   print_other_fields(source->data_info);
   if (source->truth) print_truth(source->truth, info->n_neurons, all);

@@ -44,11 +44,29 @@ static void print_common_keys(void) {
   for (const ins_key *key = ins_job_common_keys; key->name; key++) print_key(key, 0);
 }
 
+/* "optimizers" or "optimizer". */
+static bool names_topic(const char *wanted, const char *topic) {
+  size_t n = strlen(topic);
+  return strcmp(wanted, topic) == 0 || (strlen(wanted) == n - 1 && !strncmp(wanted, topic, n - 1));
+}
+
+/* One kind by its name, with its keys: `insilico list adam`. */
+static bool print_kind(const char *wanted) {
+  for (size_t i = 0; i < N_TOPICS; i++) {
+    const ins_variant *v = ins_variant_find(topics[i].variants, wanted);
+    if (!v) continue;
+    printf("%s: %s\n", v->name, v->doc);
+    for (const ins_key *key = v->keys; key && key->name; key++) print_key(key, 0);
+    return true;
+  }
+  return false;
+}
+
 ins_status ins_command_list(const ins_arguments *arguments) {
   const char *wanted = arguments->n_words ? arguments->words[0] : NULL;
   bool found = !wanted;
   for (size_t i = 0; i < N_TOPICS; i++) {
-    if (wanted && strcmp(wanted, topics[i].name) != 0) continue;
+    if (wanted && !names_topic(wanted, topics[i].name)) continue;
     print_topic(&topics[i], wanted != NULL);
     found = true;
   }
@@ -56,9 +74,10 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     print_common_keys();
     found = true;
   }
+  if (!found) found = print_kind(wanted);
   if (!found)
     return ins_fail(INS_ERR_ARGUMENT,
-                    "there is no topic '%s'; topics are experiments, objectives, reducers, "
+                    "there is no topic or kind '%s'; topics are experiments, objectives, reducers, "
                     "optimizers, postprocessors, penalties, distributions, keys",
                     wanted);
   return INS_OK;

@@ -8,7 +8,7 @@
 
 /** What a plan says, in numbers. */
 typedef struct estimate {
-  size_t n_tasks, n_batches, ranks;
+  size_t n_tasks, n_batches, ranks, n_done;
   double bytes, seconds_per_task, file_bytes;
 } estimate;
 
@@ -38,6 +38,7 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
   if (e->ranks > here)
     ins_print("", "%s on %zu ranks, the most worth asking for",
               ins_text_duration(total / (double)e->ranks, text, sizeof text), e->ranks);
+  if (e->n_done) ins_print("", "%zu tasks are done already", e->n_done);
   ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
   ins_print("results", "%s in %s", ins_text_bytes(e->file_bytes, text, sizeof text),
             ins_value_text_or(ins_map_get(ready->job->settings, "output"), ""));
@@ -64,14 +65,27 @@ static void print_json(const ins_ready *ready, const ins_layout *layout, const e
     ins_text_add_json(&text, layout->axes[d].name);
     ins_text_add(&text, ":%zu", layout->axes[d].length);
   }
-  ins_text_add(
-      &text,
-      "},\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,\"bytes_per_rank\":%.0f,"
-      "\"result_bytes\":%.0f,\"ranks\":%zu}",
-      e->n_batches, e->seconds_per_task, e->seconds_per_task * (double)e->n_tasks, e->bytes,
-      e->file_bytes, e->ranks);
+  ins_text_add(&text,
+               "},\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,\"bytes_"
+               "per_rank\":%.0f,"
+               "\"result_bytes\":%.0f,\"ranks\":%zu}",
+               e->n_done, e->n_batches, e->seconds_per_task,
+               e->seconds_per_task * (double)e->n_tasks, e->bytes, e->file_bytes, e->ranks);
   printf("%s\n", text.data);
   ins_text_free(&text);
+}
+
+/* Finished tasks of results that are there already; 0 when there are none to go on with. */
+static size_t tasks_done(const ins_ready *ready) {
+  ins_store_summary summary = {0};
+  const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), "");
+  size_t n = 0;
+  if (ins_store_summarise(output, false, &summary) == INS_OK &&
+      ins_job_continues(ready->job,
+                        ins_value_text_or(ins_map_get(summary.attributes, "job"), "")) == INS_OK)
+    n = summary.n_done;
+  ins_store_summary_clear(&summary);
+  return n;
 }
 
 static ins_status plan(const ins_ready *ready, bool json) {
@@ -90,6 +104,7 @@ static ins_status plan(const ins_ready *ready, bool json) {
     e.n_batches = ins_layout_batches(layout);
     e.ranks = useful_ranks(e.n_batches);
     e.file_bytes = ins_store_size(layout);
+    e.n_done = tasks_done(ready);
     if (json)
       print_json(ready, layout, &e);
     else

@@ -33,7 +33,8 @@ static ins_status share_model(int rank, ins_ready *ready) {
   return ins_agree(MPI_COMM_WORLD, status);
 }
 
-static void say_done(const ins_job *job, const ins_run_report *report, ins_status status) {
+static void say_done(const ins_job *job, const ins_run_report *report, ins_status status,
+                     bool fresh) {
   const char *output = ins_value_text_or(ins_map_get(job->settings, "output"), "");
   char duration[32];
   ins_text_duration(report->seconds, duration, sizeof duration);
@@ -41,8 +42,8 @@ static void say_done(const ins_job *job, const ins_run_report *report, ins_statu
     ins_log(INS_LOG_INFO, "done: %zu tasks (%zu kept from before) in %s; results in %s",
             report->n_tasks, report->n_kept, duration, output);
   if (status == INS_ERR_STOPPED)
-    ins_log(INS_LOG_INFO, "stopped with %zu of %zu tasks done; run the same command to go on",
-            report->n_kept + report->n_done, report->n_tasks);
+    ins_log(INS_LOG_INFO, "stopped with %zu of %zu tasks done; run the same command%s to go on",
+            report->n_kept + report->n_done, report->n_tasks, fresh ? " without --fresh" : "");
 }
 
 static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready) {
@@ -62,7 +63,7 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
       .job = ready->job, .model = ready->model, .source = ready->source, .kernels = kernels};
   status = ins_run(MPI_COMM_WORLD, ready->job->experiment->ops, &context, ready->attributes,
                    &options, &report);
-  if (rank == 0) say_done(ready->job, &report, status);
+  if (rank == 0) say_done(ready->job, &report, status, arguments->fresh);
   return status;
 }
 

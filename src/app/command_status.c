@@ -27,6 +27,7 @@ static void print_events(const ins_value *events) {
   size_t n = 0, skipped;
   for (size_t i = 0; i < ins_value_count(events); i++)
     n += worth_showing(events->children.items[i]);
+  if (n) printf("journal\n");
   skipped = n > EVENTS_SHOWN ? n - EVENTS_SHOWN : 0;
   if (skipped) printf("  ... %zu earlier events\n", skipped);
   for (size_t i = 0; i < ins_value_count(events); i++) {
@@ -47,7 +48,7 @@ static void print_events(const ins_value *events) {
   }
 }
 
-static void print_people(const char *path, const ins_store_summary *s) {
+static void print_people(const char *path, const ins_store_summary *s, bool verified) {
   ins_value *events = NULL;
   double share = s->n_tasks ? 100.0 * (double)s->n_done / (double)s->n_tasks : 100;
   ins_print("results", "%s", path);
@@ -58,10 +59,8 @@ static void print_people(const char *path, const ins_store_summary *s) {
             share, s->n_failed, s->n_pending);
   if (s->n_damaged)
     ins_print("", "%zu rows do not match their checksum and will be computed again", s->n_damaged);
-  if (ins_journal_read(path, EVENTS_READ, &events) == INS_OK && ins_value_count(events)) {
-    printf("journal\n");
-    print_events(events);
-  }
+  if (verified && !s->n_damaged) ins_print("checksums", "all match");
+  if (ins_journal_read(path, EVENTS_READ, &events) == INS_OK) print_events(events);
   ins_value_destroy(&events);
 }
 
@@ -90,9 +89,9 @@ static ins_status look(const ins_arguments *arguments, bool *finished) {
   if (arguments->json)
     print_json(path, &summary);
   else
-    print_people(path, &summary);
+    print_people(path, &summary, arguments->verify);
   fflush(stdout);
-  *finished = summary.n_pending + summary.n_damaged == 0;
+  *finished = !ins_lock_held(path);
   ins_store_summary_clear(&summary);
   return INS_OK;
 }

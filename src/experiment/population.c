@@ -204,8 +204,9 @@ ins_status ins_selection_describe(const ins_experiment_context *context,
 static double unit_of(const ins_experiment_context *context, const char *key) {
   const ins_value *units = ins_value_at(context->job->settings, "model.units");
   const ins_value *given = ins_map_get(units, key);
-  double value =
-      ins_value_real_or(given ? given : ins_map_get(context->source->data_info, key), (double)NAN);
+  double value = ins_value_real_or(
+      ins_value_is_number(given) ? given : ins_map_get(context->source->data_info, key),
+      (double)NAN);
   return value > 0 && isfinite(value) ? value : (double)NAN;
 }
 

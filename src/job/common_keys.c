@@ -4,15 +4,32 @@
 
 #include "insilico/job.h"
 
+static const ins_key unit_keys[] = {
+    {.name = "stimulus_rate_hz",
+     .type = INS_KEY_REAL,
+     .flags = INS_KEY_NULLABLE,
+     .min = 1e-6,
+     .max = 1e6,
+     .units = "Hz",
+     .doc = "frames a second of the stimulus, instead of what the model file says"},
+    {.name = "retina_pixel_size_um",
+     .type = INS_KEY_REAL,
+     .flags = INS_KEY_NULLABLE,
+     .min = 1e-6,
+     .max = 1e6,
+     .units = "um",
+     .doc = "side of a stimulus pixel on the retina, instead of what the model file says"},
+    {0}};
+
 static const ins_key model_keys[] = {
     {.name = "file",
      .type = INS_KEY_TEXT,
      .flags = INS_KEY_REQUIRED | INS_KEY_CONTENTS,
      .doc = "a checkpoint (.ckpt, .pth), a model .h5, or builtin:ground_truth[?neurons=N&seed=S]"},
     {.name = "units",
-     .type = INS_KEY_FREE,
-     .flags = INS_KEY_NULLABLE,
-     .doc = "corrects what the model file says about rates and pixel size"},
+     .type = INS_KEY_GROUP,
+     .children = unit_keys,
+     .doc = "corrects what the model file says"},
     {.name = "architecture",
      .type = INS_KEY_FREE,
      .flags = INS_KEY_NULLABLE,

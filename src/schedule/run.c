@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The phases of a run. In the collective ones every rank meets at ins_agree before anyone may
  * return; the run phase between them has no collective call. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "insilico/comm.h"
+#include "insilico/file.h"
 #include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
@@ -68,27 +67,10 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
   return status;
 }
 
-/* Makes the directories that lead to a file, like mkdir -p. */
-static ins_status make_parents(const char *path) {
-  char *copy = strdup(path);
-  ins_status status = copy ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory for a path");
-  for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash && status == INS_OK;
-       slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    if (mkdir(copy, 0777) != 0 && errno != EEXIST)
-      status =
-          ins_fail(INS_ERR_IO, "%s: the directory %s cannot be made: %s; choose another output",
-                   path, copy, strerror(errno));
-    *slash = '/';
-  }
-  free(copy);
-  return status;
-}
-
 static ins_status prepare_file(const run *r, const ins_value *attributes, bool fresh, office *o) {
   const char *path = output_of(r);
   ins_store_facts facts = {0};
-  ins_status status = make_parents(path);
+  ins_status status = ins_file_make_parents(path);
   if (status == INS_OK) status = ins_lock_take(path, lock_patience_s, &o->lock);
   if (status == INS_OK) status = ins_store_probe(path, r->layout, &facts);
   if (status == INS_OK) {

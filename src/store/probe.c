@@ -91,7 +91,7 @@ ins_status ins_store_summarise(const char *path, bool verify, ins_store_summary 
   *out = (ins_store_summary){0};
   ins_status status = ins_store_look(path, &kind, why);
   if (status != INS_OK) return status;
-  if (kind == INS_STORE_ABSENT) return ins_fail(INS_ERR_MISSING, "%s: there is no such file", path);
+  if (kind == INS_STORE_ABSENT) return ins_fail(INS_ERR_IO, "%s: there is no such file", path);
   if (kind == INS_STORE_STRANGER) return ins_fail(INS_ERR_ARGUMENT, "%s: %.600s", path, why);
   if (kind == INS_STORE_DAMAGED)
     return ins_fail(INS_ERR_FORMAT, "%.600s; run its job again: rows that are whole will be kept",

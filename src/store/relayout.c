@@ -3,10 +3,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "coordinates.h"
+#include "insilico/file.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
 #include "insilico/store.h"
@@ -231,11 +231,6 @@ static ins_status copy_rows(source *s, ins_store *store, size_t *n_kept) {
   return status;
 }
 
-static bool same_file(const char *a, const char *b) {
-  struct stat x, y;
-  return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* Fills PART, freshly laid out, from the old file. */
 static ins_status fill_from(const char *part, const char *path, source *s, bool whole,
                             size_t *n_kept) {
@@ -249,7 +244,7 @@ static ins_status fill_from(const char *part, const char *path, source *s, bool 
   if (status == INS_OK) status = copy_rows(s, store, n_kept);
   ins_status closed = ins_store_close(&store);
   if (status == INS_OK) status = closed;
-  if (status == INS_OK && s->n_lost && same_file(s->path, path))
+  if (status == INS_OK && s->n_lost && ins_file_same(s->path, path))
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s: this job has no place for %zu finished tasks of it, which would be "
                     "lost (it asks for fewer neurons, seeds or swept values than before); choose "

@@ -28,9 +28,9 @@ static void keys_reach_into_lists_groups_and_shorthand(void **state) {
   (void)state;
   check(OVERRIDES("postprocess.0.norm=3"), "postprocess.0.norm", "3.0");
   check(OVERRIDES("postprocess.0.range.green=[0, 1]"), "postprocess.0.range.green", "[0.0,1.0]");
-  check(OVERRIDES("model.units={rate_hz: 30}"), "model",
-        "{\"file\":\"hoefling_2024_low_res\",\"units\":{\"rate_hz\":30},\"architecture\":null}");
-  check(OVERRIDES("model.units.rate_hz=30", "model.units.px.x=2"), "model.units",
+  check(OVERRIDES("model.architecture={rate_hz: 30}"), "model",
+        "{\"file\":\"hoefling_2024_low_res\",\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},\"architecture\":{\"rate_hz\":30}}");
+  check(OVERRIDES("model.architecture.rate_hz=30", "model.architecture.px.x=2"), "model.architecture",
         "{\"rate_hz\":30,\"px\":{\"x\":2}}");
   check(OVERRIDES("filters.0.size=7"), "filters",
         "[{\"kind\":\"temporal_gaussian\",\"sigma\":0.5,\"size\":7}]");
@@ -133,7 +133,7 @@ static void lists_are_no_sweeps(void **state) {
   check(OVERRIDES("postprocess.0.range=-1,1"), "postprocess.0.range", "[-1.0,1.0]");
   check(OVERRIDES("filters=temporal_gaussian,{kind: norm_clip, norm: 1}"), "filters.1.kind",
         "\"norm_clip\"");
-  check(OVERRIDES("model.units=1,2"), "model.units", "[1,2]");
+  check(OVERRIDES("model.architecture=1,2"), "model.architecture", "[1,2]");
 }
 
 static void sweeps_keep_their_order_file_first(void **state) {

@@ -93,3 +93,11 @@ if mount -t tmpfs -o size=400k tmpfs small_disk 2>/dev/null; then
 else
   echo "skipped: a full disk (cannot mount a small file system here)"
 fi
+
+# Converting overwrites nothing but model files.
+cp "$ckpt" own.ckpt
+refuse 2 "is the model to convert" "$INSILICO" convert own.ckpt own.ckpt
+cmp own.ckpt "$ckpt" || fail "the checkpoint was changed"
+echo precious >notes.txt
+refuse 2 "left alone" "$INSILICO" convert own.ckpt notes.txt
+grep -q precious notes.txt || fail "a stranger's file was overwritten"
