@@ -36,7 +36,7 @@ typedef struct ins_batch {
 typedef struct ins_group {
   size_t n;                /* length of the reduced axis */
   const bool *done;        /* [n] false: failed; its rows are NaN */
-  const void *const *rows; /* [n_variables]: PER_TASK variables, [n][row] */
+  const void *const *rows; /* [n_variables]: PER_TASK variables marked `summed`, [n][row] */
   void *const *summary;    /* [n_variables]: SUMMARY variables, [row] */
 } ins_group;
 

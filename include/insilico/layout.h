@@ -36,6 +36,7 @@ typedef struct ins_variable {
   int n_axes;
   int axes[INS_MAX_DIMS]; /* own axes: indices into the layout's axes, beyond the task axes for
                              tasks */
+  bool summed;            /* PER_TASK: the experiment's finish reads it */
   ins_value *data; /* INS_CONSTANT: array, or list of texts; owned by the layout once added */
 } ins_variable;
 

@@ -71,11 +71,11 @@ ins_status ins_command_run(const ins_arguments *arguments) {
   ins_ready ready = {0};
   int rank, size;
   ins_die_with_launcher();
+  ins_signals_catch(); /* first: a signal during start-up is one too */
   MPI_Init(NULL, NULL);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);
-  ins_signals_catch();
   ins_status status = run_job(rank, arguments, &ready);
   ins_ready_clear(&ready);
   return status;

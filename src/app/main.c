@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <hdf5.h>
 #include <libfyaml.h>
 #include <mpi.h>
@@ -151,12 +152,15 @@ static ins_status dispatch(int argc, char **argv) {
   return status;
 }
 
-/* One rank speaks for all: failures of a run are agreed on before they come here. */
+/* One rank speaks for all: failures of a run are agreed on before they come here, and a wrong
+ * command line is wrong for every rank, also before MPI tells them apart. */
 static bool speaks(void) {
-  int initialised, rank = 0;
-  MPI_Initialized(&initialised);
-  if (initialised) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  return rank == 0;
+  static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    const char *rank = getenv(names[i]);
+    if (rank) return strcmp(rank, "0") == 0;
+  }
+  return true;
 }
 
 int main(int argc, char **argv) {
@@ -173,6 +177,8 @@ int main(int argc, char **argv) {
     print_version();
   else
     status = dispatch(argc, argv);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && status == INS_OK)
+    status = ins_fail(INS_ERR_IO, "the answer cannot be written: %s", strerror(errno));
   if (status != INS_OK && status != INS_ERR_STOPPED && speaks())
     ins_log(INS_LOG_ERROR, "%s", ins_message());
   MPI_Initialized(&initialised);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "insilico/memory.h"
@@ -304,11 +305,14 @@ static ins_value *sweep_coordinates(const ins_sweep *sweep) {
 ins_status ins_sweep_axes(const ins_job *job, ins_layout *layout) {
   ins_status status = INS_OK;
   for (size_t s = 0; status == INS_OK && s < job->n_sweeps; s++) {
-    ins_value *values = sweep_coordinates(&job->sweeps[s]);
-    if (!values) return INS_ERR_MEMORY;
-    status =
-        ins_layout_task_axis(layout, job->sweeps[s].key, ins_value_count(job->sweeps[s].values),
-                             values, NULL, "swept setting of the job");
+    const ins_sweep *sweep = &job->sweeps[s];
+    /* A sweep of kinds ("objective") must not take the name of a variable. */
+    char *name = ins_format("%s%s", sweep->key, strchr(sweep->key, '.') ? "" : ".kind");
+    ins_value *values = name ? sweep_coordinates(sweep) : NULL;
+    status = values ? ins_layout_task_axis(layout, name, ins_value_count(sweep->values), values,
+                                           NULL, "swept setting of the job")
+                    : INS_ERR_MEMORY;
+    free(name);
   }
   return status;
 }

@@ -113,6 +113,9 @@ static ins_status resolve(search *s) {
     status = ins_within(ins_model_output_frames(s->context->model, s->shape.n_frames, &s->n_output),
                         "stimulus.frames");
   const char *file = ins_value_text_or(ins_value_at(settings, "stimulus.init.file"), NULL);
+  if (status == INS_OK && file && s->n_seeds > 1)
+    status = ins_fail(INS_ERR_ARGUMENT,
+                      "with stimulus.init.file every seed would be the same search; give one seed");
   if (status == INS_OK && file) status = read_start(s, file);
   return status;
 }
@@ -142,7 +145,8 @@ static ins_status plan_for(search *s, size_t first, size_t n) {
 /* Makes `optimisation` and `plan` those of the given values of the swept settings. */
 static ins_status switch_to(search *s, const size_t *sweep) {
   size_t n_sweeps = s->context->job->n_sweeps, first, n;
-  if (s->optimisation && memcmp(s->sweep, sweep, n_sweeps * sizeof *sweep) == 0) return INS_OK;
+  if (s->optimisation && s->plan && memcmp(s->sweep, sweep, n_sweeps * sizeof *sweep) == 0)
+    return INS_OK;
   forget_current(s);
   memcpy(s->sweep, sweep, n_sweeps * sizeof *sweep);
   ins_status status = ins_job_at(s->context->job, sweep, &s->settings);
@@ -158,6 +162,9 @@ static ins_status switch_to(search *s, const size_t *sweep) {
 static ins_status check_sweeps(search *s) {
   const ins_job *job = s->context->job;
   size_t index[INS_MAX_TASK_AXES] = {0}, d;
+  if (job->n_sweeps > INS_MAX_TASK_AXES - FIRST_SWEEP_AXIS)
+    return ins_fail(INS_ERR_ARGUMENT, "%zu keys are swept; at most %d can be", job->n_sweeps,
+                    INS_MAX_TASK_AXES - FIRST_SWEEP_AXIS);
   do {
     ins_status status = switch_to(s, index);
     if (status != INS_OK) return status;
@@ -238,6 +245,7 @@ static ins_status declare_results(search *s, ins_layout *layout) {
 static ins_status declare_summaries(search *s, ins_layout *layout) {
   variables *v = &s->v;
   layout->reduced = SEED_AXIS;
+  layout->variables[v->objective].summed = layout->variables[v->best].summed = true;
   ins_status status =
       add(layout, INS_SUMMARY, "objective_mean", INS_F64, "mean over seeds of the best objective",
           "1", "sum_s objective / n", 0, NULL, &v->objective_mean);
@@ -377,13 +385,18 @@ static double correlation(const float *a, const float *b, size_t n) {
   return sab / sqrt(saa * sbb);
 }
 
+/* A seed counts when it finished and its search stayed finite. */
+static bool counts(const search *s, const ins_group *group, size_t i) {
+  return group->done[i] && isfinite(((const float *)group->rows[s->v.objective])[i]);
+}
+
 static double similarity(const search *s, const ins_group *group) {
   const float *best = group->rows[s->v.best];
   size_t n = ins_shape_count(&s->shape), pairs = 0;
   double sum = 0;
   for (size_t i = 0; i < group->n; i++)
     for (size_t j = i + 1; j < group->n; j++)
-      if (group->done[i] && group->done[j]) {
+      if (counts(s, group, i) && counts(s, group, j)) {
         sum += correlation(best + i * n, best + j * n, n);
         pairs++;
       }
@@ -397,7 +410,7 @@ static ins_status finish(void *state, const ins_group *group) {
   int64_t best_seed = -1;
   size_t n = 0;
   for (size_t i = 0; i < group->n; i++) {
-    if (!group->done[i]) continue;
+    if (!counts(s, group, i)) continue;
     mean += (double)objective[i];
     n++;
     if (best_seed < 0 || (double)objective[i] > max) {
@@ -407,7 +420,8 @@ static ins_status finish(void *state, const ins_group *group) {
   }
   mean /= (double)n;
   for (size_t i = 0; i < group->n; i++)
-    if (group->done[i]) squares += ((double)objective[i] - mean) * ((double)objective[i] - mean);
+    if (counts(s, group, i))
+      squares += ((double)objective[i] - mean) * ((double)objective[i] - mean);
   *(double *)group->summary[s->v.objective_mean] = n ? mean : (double)NAN;
   *(double *)group->summary[s->v.objective_sd] =
       n > 1 ? sqrt(squares / (double)(n - 1)) : (double)NAN;
@@ -427,6 +441,7 @@ enum { COST_ITERATIONS = 3 };
 typedef struct countdown {
   int left;
   double start, end;
+  double whole; /* seconds of all that was run, for searches too short to be measured better */
 } countdown;
 
 /* The clock starts after the first iteration, which also warms the caches. */
@@ -440,7 +455,7 @@ static bool count_down(void *context) {
 static double measured_seconds(const search *s, const countdown *c) {
   double span = c->end - c->start;
   int passed = COST_ITERATIONS - c->left - 1;
-  return passed > 0 ? span / passed * (double)(s->limit + 1) : 0;
+  return (passed > 0 ? span / passed : c->whole) * (double)(s->limit + 1);
 }
 
 static ins_status cost(void *state, double *bytes, double *seconds) {
@@ -457,11 +472,13 @@ static ins_status cost(void *state, double *bytes, double *seconds) {
   if (status != INS_OK) goto done;
   ins_optimised result = {.best = best, .objective_trace = traces, .loss_trace = traces + s->limit};
   start_stimulus(s, s->selection.neurons[0], s->seeds[0], x);
+  c.whole = -ins_clock_s();
   status = ins_optimise(s->optimisation, s->plan, false, x, &result, &pulse);
+  c.whole += ins_clock_s();
   if (status == INS_ERR_STOPPED) status = INS_OK;
   *seconds = measured_seconds(s, &c);
   *bytes = (double)ins_plan_bytes(s->plan) +
-           (double)(s->layout->batch * 2 + 6) * (double)n * sizeof(float);
+           (double)(s->layout->batch * 2 + 6 + s->n_seeds) * (double)n * sizeof(float);
 done:
   ins_free(&x);
   ins_free(&best);

@@ -48,8 +48,12 @@ static ins_status window_slice(const ins_value *settings, size_t n_frames, bool 
                     "to read from frame 0 as openretina does",
                     ins_value_place(settings, place, sizeof place), start, n_frames);
   if (start >= n_frames) {
-    ins_log(INS_LOG_WARNING, "the slice starts at output frame %zu of %zu; compat: reading from 0",
-            start, n_frames);
+    static bool told; /* every swept value makes an objective; once is enough */
+    if (!told)
+      ins_log(INS_LOG_WARNING,
+              "the slice starts at output frame %zu of %zu; compat: reading from 0", start,
+              n_frames);
+    told = true;
     start = 0;
   }
   *first = start;

@@ -43,7 +43,7 @@ static void account(run *r, const bench *b, size_t n, message *report) {
     bool ok = b->status[k] == INS_OK;
     r->task_state[b->task[k]] = ok ? INS_TASK_DONE : INS_TASK_FAILED;
     report->n_done += ok;
-    if (ok && !(report->merit >= b->merit[k])) report->merit = b->merit[k];
+    if (ok && !isnan(b->merit[k]) && !(report->merit >= b->merit[k])) report->merit = b->merit[k];
     if (ok) continue;
     if (report->n_failed++ == 0) {
       report->failed_task = (int64_t)b->task[k];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The phases of a run. In the collective ones every rank meets at ins_agree before anyone may
  * return; the run phase between them has no collective call. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,16 @@ static ins_status check_same_input(const char *path, const char *key, const char
                   path, what, before, now);
 }
 
+/* The path was agreed before the lock was held: another run may have begun the file in between. */
+static ins_status check_same_path(const char *path, const ins_store_facts *facts,
+                                  const ins_value *attributes) {
+  const char *now = ins_value_text_or(ins_map_get(attributes, "instruction_set"), "");
+  if (!facts->instruction_set || strcmp(facts->instruction_set, now) == 0) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "%s was begun with instruction set '%s' by another run just now; run again", path,
+                  facts->instruction_set);
+}
+
 /* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job.
  */
 static ins_status take_up(const run *r, const ins_value *attributes, const ins_store_facts *facts,
@@ -55,6 +66,7 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
     if (status == INS_OK)
       status =
           check_same_input(path, "stimulus_sha256", "stimulus file", facts->attributes, attributes);
+    if (status == INS_OK) status = check_same_path(path, facts, attributes);
     if (status != INS_OK) return status;
     if (facts->same_axes && strcmp(job, facts->job_json) == 0) return INS_OK;
   }
@@ -92,6 +104,9 @@ static ins_status survey(run *r) {
   size_t n = ins_layout_tasks(r->layout), share = n / (size_t)r->size + 1;
   size_t first = share * (size_t)r->rank, last = first + share;
   int *counts = NULL, *offsets = NULL;
+  if (n > INT_MAX) /* the same on all ranks: nobody waits */
+    return ins_fail(INS_ERR_UNSUPPORTED, "%zu tasks are more than one job can have (%d); divide it",
+                    n, INT_MAX);
   if (first > n) first = n;
   if (last > n) last = n;
   ins_status status = ins_alloc(n, sizeof *r->task_state, &r->task_state);
@@ -119,7 +134,11 @@ static ins_status list_pending(run *r, ins_run_report *report) {
   ins_status status = ins_alloc(n_batches, sizeof *r->pending, &r->pending);
   if (status != INS_OK) return status;
   report->n_tasks = n;
-  for (size_t k = 0; k < n; k++) report->n_kept += r->task_state[k] == INS_TASK_DONE;
+  for (size_t k = 0; k < n; k++) {
+    report->n_kept += r->task_state[k] == INS_TASK_DONE;
+    /* Tried again by one rank only: what the others remember must not outweigh what it finds. */
+    if (r->task_state[k] == INS_TASK_FAILED) r->task_state[k] = INS_TASK_PENDING;
+  }
   for (size_t b = 0; b < n_batches; b++) {
     bool left = false;
     for (size_t k = b * r->layout->batch; k < (b + 1) * r->layout->batch && k < n; k++)
@@ -145,7 +164,7 @@ static ins_status gathering_create(const run *r, size_t n, gathering *g) {
   if (status == INS_OK) status = ins_alloc(n, sizeof *g->done, &g->done);
   for (int v = 0; status == INS_OK && v < layout->n_variables; v++) {
     size_t bytes = ins_layout_row_bytes(layout, v);
-    if (layout->variables[v].scope == INS_PER_TASK) status = ins_alloc(n, bytes, &g->rows[v]);
+    if (layout->variables[v].summed) status = ins_alloc(n, bytes, &g->rows[v]);
     if (layout->variables[v].scope == INS_SUMMARY) status = ins_alloc(1, bytes, &g->summary[v]);
   }
   return status;
@@ -247,7 +266,7 @@ static void close_journal(office *o, ins_status status, const ins_run_report *re
        ins_map_take(fields, "failed", ins_value_int((int64_t)report->n_failed)) != INS_OK ||
        ins_map_take(fields, "seconds", ins_value_real(report->seconds)) != INS_OK))
     ins_value_destroy(&fields);
-  if (o->journal) ins_journal_write(o->journal, status == INS_ERR_STOPPED ? "stop" : "end", fields);
+  ins_journal_write(o->journal, status == INS_ERR_STOPPED ? "stop" : "end", fields);
   ins_journal_close(&o->journal);
 }
 

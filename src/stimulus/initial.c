@@ -59,7 +59,7 @@ const ins_key ins_initial_keys[] = {
     {.name = "high", .type = INS_KEY_REAL, .fallback = "1.0", .doc = "upper end of `uniform`"},
     {.name = "file",
      .type = INS_KEY_TEXT,
-     .flags = INS_KEY_NULLABLE | INS_KEY_CONTENTS,
+     .flags = INS_KEY_NULLABLE | INS_KEY_CONTENTS | INS_KEY_SHAPES,
      .doc = "start from this array [C,T,H,W] (.npy or FILE.h5:DATASET) instead"},
     {.name = "postprocess",
      .type = INS_KEY_BOOL,

@@ -34,7 +34,7 @@ static ins_status declare(synthetic *s) {
   size_t n = (size_t)setting(s->context, "tasks");
   ins_value *numbers = ins_value_array(INS_I64, 1, &n);
   for (size_t i = 0; i < n; i++) ((int64_t *)numbers->array.data)[i] = (int64_t)i;
-  ins_variable value = {.name = "value", .scope = INS_PER_TASK, .dtype = INS_F64};
+  ins_variable value = {.name = "value", .scope = INS_PER_TASK, .dtype = INS_F64, .summed = true};
   ins_variable sum = {.name = "sum", .scope = INS_SUMMARY, .dtype = INS_F64};
   ins_status status = ins_layout_task_axis(s->layout, "task", n, numbers, NULL, "task");
   if (status == INS_OK) status = ins_layout_variable(s->layout, &value, &s->v_value);
@@ -56,6 +56,9 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
   return status == INS_OK ? declare(s) : status;
 }
 
+/* Whatever made tasks fail is mended: trying them again succeeds. */
+static bool mended;
+
 static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *pulse) {
   synthetic *s = state;
   int64_t every = setting(s->context, "fail_every");
@@ -67,7 +70,7 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
     if (ins_pulse_beat(pulse) != INS_OK) return INS_ERR_STOPPED;
     ((double *)batch->rows[s->v_value])[k] = (double)(3 * task);
     batch->status[k] = INS_OK;
-    if (every > 0 && task % every == 0) {
+    if (every > 0 && task % every == 0 && !mended) {
       batch->status[k] = ins_fail(INS_ERR_NUMERIC, "task %d is one of those", (int)task);
       strcpy(batch->message[k], ins_message());
     }
@@ -120,11 +123,13 @@ static int remove_folder(void **state) {
   return rank == 0 && system(command) ? -1 : 0;
 }
 
+static const char *output = "r.h5";
+
 static ins_job *load(const char *settings) {
   char path[] = "/tmp/insilico-job-XXXXXX";
   int fd = mkstemp(path);
   ins_job *job = NULL;
-  dprintf(fd, "experiment: synthetic\nmodel: x\noutput: %s/r.h5\n%s", folder, settings);
+  dprintf(fd, "experiment: synthetic\nmodel: x\noutput: %s/%s\n%s", folder, output, settings);
   close(fd);
   if (ins_job_load(path, NULL, 0, registry, &job) != INS_OK) fail_msg("%s", ins_message());
   unlink(path);
@@ -179,6 +184,41 @@ static void failed_tasks_are_counted_and_tried_again(void **state) {
   }
 }
 
+static char *contents(const char *name, size_t *n) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "rb");
+  assert_non_null(file);
+  fseek(file, 0, SEEK_END);
+  *n = (size_t)ftell(file);
+  rewind(file);
+  char *bytes = malloc(*n);
+  assert_int_equal(fread(bytes, 1, *n, file), *n);
+  fclose(file);
+  return bytes;
+}
+
+/* Also their summaries: what other ranks remember of the first try must not count. */
+static void failed_tasks_that_succeed_later_leave_no_trace(void **state) {
+  (void)state;
+  ins_run_report report;
+  size_t n, m;
+  mended = false;
+  assert_int_equal(run("tasks: 40\nfail_every: 7\n", true, &report), INS_ERR_TASKS);
+  mended = true;
+  assert_int_equal(run("tasks: 40\nfail_every: 7\n", false, &report), INS_OK);
+  output = "whole.h5";
+  assert_int_equal(run("tasks: 40\nfail_every: 7\n", true, &report), INS_OK);
+  output = "r.h5";
+  mended = false;
+  if (!first_rank()) return;
+  char *retried = contents("r.h5", &n), *whole = contents("whole.h5", &m);
+  assert_int_equal(n, m);
+  assert_memory_equal(retried, whole, n);
+  free(retried);
+  free(whole);
+}
+
 static void a_rank_that_cannot_go_on_ends_the_run_everywhere(void **state) {
   (void)state;
   ins_run_report report;
@@ -215,6 +255,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(all_tasks_are_computed_once_and_kept, make_folder,
                                       remove_folder),
       cmocka_unit_test_setup_teardown(failed_tasks_are_counted_and_tried_again, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(failed_tasks_that_succeed_later_leave_no_trace, make_folder,
                                       remove_folder),
       cmocka_unit_test_setup_teardown(a_rank_that_cannot_go_on_ends_the_run_everywhere, make_folder,
                                       remove_folder),
