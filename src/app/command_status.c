@@ -8,12 +8,24 @@
 #include "insilico/journal.h"
 #include "insilico/store.h"
 
+/* Was the last run that began also closed in order? Without a journal nobody knows better. */
+static bool closed_in_order(const ins_value *events) {
+  bool closed = true;
+  for (size_t i = 0; i < ins_value_count(events); i++) {
+    const char *event = ins_value_text_or(ins_map_get(events->children.items[i], "event"), "");
+    if (strcmp(event, "start") == 0) closed = false;
+    if (strcmp(event, "end") == 0 || strcmp(event, "stop") == 0) closed = true;
+  }
+  return closed;
+}
+
 /* "running" while a run holds the lock; else what is left says it. */
-static const char *state_of(const char *path, const ins_store_summary *s) {
+static const char *state_of(const char *path, const ins_store_summary *s, const ins_value *events) {
   if (ins_lock_held(path)) return "running";
-  if (s->n_pending + s->n_damaged == 0)
-    return s->n_failed ? "finished with failed tasks" : "finished";
-  return "stopped; run the job again to go on";
+  if (s->n_pending + s->n_damaged != 0) return "stopped; run the job again to go on";
+  if (!closed_in_order(events))
+    return "computed, but stopped before the end; run the job again to sum up";
+  return s->n_failed ? "finished with failed tasks" : "finished";
 }
 
 enum { EVENTS_READ = 1000000, EVENTS_SHOWN = 12 };
@@ -48,23 +60,22 @@ static void print_events(const ins_value *events) {
   }
 }
 
-static void print_people(const char *path, const ins_store_summary *s, bool verified) {
-  ins_value *events = NULL;
+static void print_people(const char *path, const ins_store_summary *s, const ins_value *events,
+                         bool verified) {
   double share = s->n_tasks ? 100.0 * (double)s->n_done / (double)s->n_tasks : 100;
   ins_print("results", "%s", path);
   ins_print("experiment", "%s", s->experiment ? s->experiment : "?");
   ins_print("model", "%s", s->model ? s->model : "?");
-  ins_print("state", "%s", state_of(path, s));
+  ins_print("state", "%s", state_of(path, s, events));
   ins_print("tasks", "%zu of %zu done (%.1f %%), %zu failed, %zu pending", s->n_done, s->n_tasks,
             share, s->n_failed, s->n_pending);
   if (s->n_damaged)
     ins_print("", "%zu rows do not match their checksum and will be computed again", s->n_damaged);
   if (verified && !s->n_damaged) ins_print("checksums", "all match");
-  if (ins_journal_read(path, EVENTS_READ, &events) == INS_OK) print_events(events);
-  ins_value_destroy(&events);
+  print_events(events);
 }
 
-static void print_json(const char *path, const ins_store_summary *s) {
+static void print_json(const char *path, const ins_store_summary *s, const ins_value *events) {
   ins_text text = {0};
   ins_text_add(&text, "{\"results\":");
   ins_text_add_json(&text, path);
@@ -73,7 +84,7 @@ static void print_json(const char *path, const ins_store_summary *s) {
   ins_text_add(&text, ",\"model\":");
   ins_text_add_json(&text, s->model ? s->model : "");
   ins_text_add(&text, ",\"state\":");
-  ins_text_add_json(&text, state_of(path, s));
+  ins_text_add_json(&text, state_of(path, s, events));
   ins_text_add(&text, ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu}",
                s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
   printf("%s\n", text.data);
@@ -83,15 +94,18 @@ static void print_json(const char *path, const ins_store_summary *s) {
 static ins_status look(const ins_arguments *arguments, bool *finished) {
   const char *path = arguments->words[0];
   ins_store_summary summary = {0};
+  ins_value *events = NULL; /* no journal, no events: it is only a help */
   ins_status status = ins_store_summarise(path, arguments->verify, &summary);
   if (status != INS_OK) return status;
+  if (ins_journal_read(path, EVENTS_READ, &events) != INS_OK) ins_value_destroy(&events);
   if (arguments->watch && isatty(STDOUT_FILENO)) printf("\033[H\033[2J");
   if (arguments->json)
-    print_json(path, &summary);
+    print_json(path, &summary, events);
   else
-    print_people(path, &summary, arguments->verify);
+    print_people(path, &summary, events, arguments->verify);
   fflush(stdout);
   *finished = !ins_lock_held(path);
+  ins_value_destroy(&events);
   ins_store_summary_clear(&summary);
   return INS_OK;
 }
