@@ -72,8 +72,7 @@ ins_status ins_layout_axis(ins_layout *layout, const char *name, size_t length,
 ins_status ins_layout_variable(ins_layout *layout, const ins_variable *variable,
                                int *index) INS_CHECKED;
 
-/* ---- the grid: pure index arithmetic
- * ------------------------------------------------------------- */
+/* ---- the grid: pure index arithmetic --------------------------------------------------------- */
 size_t ins_layout_tasks(const ins_layout *layout);
 size_t ins_layout_batches(const ins_layout *layout);
 void ins_layout_coordinates(const ins_layout *layout, size_t task, size_t *index);

@@ -35,8 +35,9 @@ typedef struct ins_run_report {
 ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
                              const ins_kernels **kernels) INS_CHECKED;
 
-/** Runs one stage. Collective over comm; every rank passes equal arguments.
- * @param attributes  global attributes of the results file (map); borrowed
+/** Runs one stage. Collective over comm; every rank passes equal arguments otherwise.
+ * @param attributes  global attributes of the results file (map); rank 0 needs them, the others may
+ * pass NULL; borrowed
  * @return INS_OK; INS_ERR_TASKS (finished, some failed); INS_ERR_STOPPED (by a signal; resumable);
  *         INS_ERR_ARGUMENT (results of another job are in the way); INS_ERR_LOCKED; INS_ERR_IO */
 ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,

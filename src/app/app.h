@@ -45,8 +45,12 @@ typedef struct ins_ready {
 ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) INS_CHECKED;
 /** The model that the job names. */
 ins_status ins_ready_source(ins_ready *ready) INS_CHECKED;
-/** Weights, and the attributes that name everything the results depend on. */
-ins_status ins_ready_model(ins_ready *ready, const char *instruction_set) INS_CHECKED;
+/** Its weights. */
+ins_status ins_ready_model(ins_ready *ready) INS_CHECKED;
+/** The attributes of the results file: they name everything that results depend on. Reads stimulus
+ * files to know them by their contents, so only the rank that writes the attributes asks for them.
+ */
+ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) INS_CHECKED;
 void ins_ready_clear(ins_ready *ready);
 
 /** Prints "LABEL   text" lines in one column width, for people. */

@@ -119,7 +119,7 @@ ins_status ins_command_plan(const ins_arguments *arguments) {
   ins_ready ready = {0};
   ins_status status = ins_ready_job(arguments, &ready);
   if (status == INS_OK) status = ins_ready_source(&ready);
-  if (status == INS_OK) status = ins_ready_model(&ready, ins_kernels_name(ins_kernels_best()));
+  if (status == INS_OK) status = ins_ready_model(&ready);
   if (status == INS_OK) status = plan(&ready, arguments->json);
   ins_ready_clear(&ready);
   return status;

@@ -57,7 +57,10 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
   const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
   status = ins_agree_kernels(MPI_COMM_WORLD, output, arguments->fresh, &kernels);
   if (status != INS_OK) return status;
-  status = ins_agree(MPI_COMM_WORLD, ins_ready_model(ready, ins_kernels_name(kernels)));
+  status = ins_ready_model(ready);
+  if (status == INS_OK && rank == 0)
+    status = ins_ready_attributes(ready, ins_kernels_name(kernels));
+  status = ins_agree(MPI_COMM_WORLD, status);
   if (status != INS_OK) return status;
   ins_experiment_context context = {
       .job = ready->job, .model = ready->model, .source = ready->source, .kernels = kernels};

@@ -58,7 +58,7 @@ static ins_status add_stimulus_hash(const ins_job *job, ins_value *attributes) {
   return INS_OK;
 }
 
-static ins_status describe(ins_ready *ready, const char *instruction_set) {
+ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
   char hash[INS_SHA256_HEX];
   ins_text json = {0};
   /* Built-in models have no file: their name says it all. */
@@ -80,10 +80,8 @@ static ins_status describe(ins_ready *ready, const char *instruction_set) {
   return status;
 }
 
-ins_status ins_ready_model(ins_ready *ready, const char *instruction_set) {
-  ins_status status = ins_model_create(ready->source, &ready->model);
-  if (status == INS_OK) status = describe(ready, instruction_set);
-  return status;
+ins_status ins_ready_model(ins_ready *ready) {
+  return ins_model_create(ready->source, &ready->model);
 }
 
 void ins_ready_clear(ins_ready *ready) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/h5_types.h"
 #include "insilico/memory.h"
 #include "native.h"
 #include "native_tree.h"
@@ -37,30 +38,15 @@ static hid_t bool_type(void) {
 
 hid_t ins_tree_type(ins_dtype dtype) {
   switch (dtype) {
-  case INS_U8:
-    return H5Tcopy(H5T_STD_U8LE);
-  case INS_I8:
-    return H5Tcopy(H5T_STD_I8LE);
-  case INS_I16:
-    return H5Tcopy(H5T_STD_I16LE);
-  case INS_I32:
-    return H5Tcopy(H5T_STD_I32LE);
-  case INS_I64:
-    return H5Tcopy(H5T_STD_I64LE);
-  case INS_U64:
-    return H5Tcopy(H5T_STD_U64LE);
   case INS_F16:
     return half_type();
   case INS_BF16:
     return H5Tcopy(H5T_STD_U16LE); /* nobody else reads it as a number: its bits */
-  case INS_F32:
-    return H5Tcopy(H5T_IEEE_F32LE);
-  case INS_F64:
-    return H5Tcopy(H5T_IEEE_F64LE);
   case INS_BOOL8:
     return bool_type();
+  default:
+    return ins_h5_number_type(dtype);
   }
-  return H5I_INVALID_HID;
 }
 
 hid_t ins_tree_text_type(size_t size) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "array_readers.h"
+#include "data/h5_types.h"
 #include "insilico/memory.h"
 
 /* Datasets that a message lists at most; and how much more than its stored bytes a dataset may
@@ -103,27 +104,9 @@ static bool dtype_of(hid_t type, ins_dtype *out) {
 /* The same as an HDF5 type, to which HDF5 converts. Truth values and half precision are read as
  * stored. */
 static hid_t memory_type(hid_t type, ins_dtype dtype) {
-  hid_t copy;
-  switch (dtype) {
-  case INS_U8:
-    return H5Tcopy(H5T_STD_U8LE);
-  case INS_I8:
-    return H5Tcopy(H5T_STD_I8LE);
-  case INS_I16:
-    return H5Tcopy(H5T_STD_I16LE);
-  case INS_I32:
-    return H5Tcopy(H5T_STD_I32LE);
-  case INS_I64:
-    return H5Tcopy(H5T_STD_I64LE);
-  case INS_U64:
-    return H5Tcopy(H5T_STD_U64LE);
-  case INS_F32:
-    return H5Tcopy(H5T_IEEE_F32LE);
-  case INS_F64:
-    return H5Tcopy(H5T_IEEE_F64LE);
-  default:
-    copy = H5Tcopy(type);
-  }
+  hid_t number = ins_h5_number_type(dtype);
+  if (number >= 0) return number;
+  hid_t copy = H5Tcopy(type);
   if (dtype == INS_F16) H5Tset_order(copy, H5T_ORDER_LE);
   return copy;
 }

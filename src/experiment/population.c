@@ -8,8 +8,7 @@
 
 #include "insilico/memory.h"
 
-/* ---- neurons
- * ---------------------------------------------------------------------------------------- */
+/* ---- neurons --------------------------------------------------------------------------------- */
 
 static ins_status unknown_session(const ins_value *value, const ins_model *model) {
   const ins_model_info *info = ins_model_describe(model);
@@ -199,8 +198,7 @@ ins_status ins_selection_describe(const ins_experiment_context *context,
   return status;
 }
 
-/* ---- units and axes
- * --------------------------------------------------------------------------------- */
+/* ---- units and axes -------------------------------------------------------------------------- */
 
 static double unit_of(const ins_experiment_context *context, const char *key) {
   const ins_value *units = ins_value_at(context->job->settings, "model.units");

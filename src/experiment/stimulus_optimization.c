@@ -41,8 +41,7 @@ typedef struct search {
   size_t plan_first, plan_n;
 } search;
 
-/* ---- keys
- * ----------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static const ins_key stimulus_keys[] = {
     {.name = "frames",
@@ -74,8 +73,7 @@ const ins_key ins_stimulus_optimization_keys[] = {
     {0},
 };
 
-/* ---- set-up
- * ---------------------------------------------------------------------------------------- */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static ins_status read_start(search *s, const char *path) {
   ins_value *read = NULL;
@@ -312,8 +310,7 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
   return status;
 }
 
-/* ---- computing
- * --------------------------------------------------------------------------------------- */
+/* ---- computing ------------------------------------------------------------------------------- */
 
 static void start_stimulus(const search *s, int64_t neuron, int64_t seed, float *x) {
   const ins_value *settings = s->context->job->settings;
@@ -365,8 +362,7 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
   return INS_OK;
 }
 
-/* ---- summing up over seeds
- * ---------------------------------------------------------------------------- */
+/* ---- summing up over seeds ------------------------------------------------------------------- */
 
 static double correlation(const float *a, const float *b, size_t n) {
   double sa = 0, sb = 0, saa = 0, sbb = 0, sab = 0;
@@ -431,9 +427,7 @@ static ins_status finish(void *state, const ins_group *group) {
   return INS_OK;
 }
 
-/* ---- cost
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- cost ------------------------------------------------------------------------------------ */
 
 enum { COST_ITERATIONS = 3 };
 

@@ -31,8 +31,7 @@ ins_status ins_resolve_key(const ins_check *check, const ins_key *key, const ins
                            const ins_value *parent, const ins_trail *trail,
                            ins_value **out) INS_CHECKED;
 
-/* ---- complaints (complain.c): each sets the message and returns its code
- * ------------------------- */
+/* ---- complaints (complain.c): each sets the message and returns its code --------------------- */
 
 /** "optimizer.lr", at most size - 1 bytes. */
 char *ins_trail_text(const ins_trail *trail, char *out, size_t size);

@@ -52,8 +52,7 @@ const ins_key ins_stop_keys[] = {
     {0},
 };
 
-/* ---- making
- * --------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 static ins_status create_penalties(ins_optimisation *o, const ins_value *list) {
   o->n_penalties = ins_value_count(list);
@@ -130,8 +129,7 @@ size_t ins_optimisation_limit(const ins_optimisation *optimisation) {
   return optimisation->limit;
 }
 
-/* ---- running
- * --------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static ins_status postprocess(ins_optimisation *o, float *x) {
   ins_status status = INS_OK;

@@ -20,8 +20,7 @@ struct ins_optimizer {
   float *state[3];
 };
 
-/* ---- SGD
- * ------------------------------------------------------------------------------------------ */
+/* ---- SGD ------------------------------------------------------------------------------------- */
 
 static size_t arrays_sgd(const ins_optimizer *o) {
   return o->momentum != 0;
@@ -38,8 +37,7 @@ static void step_sgd(ins_optimizer *o, float *x, float *g) {
   for (size_t i = 0; i < o->n; i++) x[i] -= lr * g[i];
 }
 
-/* ---- Adam and AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019; amsgrad: Reddi et al. 2018)
- * ------- */
+/* ---- Adam and AdamW (Kingma & Ba 2015; Loshchilov & Hutter 2019; amsgrad: Reddi et al. 2018) - */
 
 static size_t arrays_adam(const ins_optimizer *o) {
   return o->amsgrad ? 3 : 2;
@@ -65,8 +63,7 @@ static void step_adam(ins_optimizer *o, float *x, float *g) {
   }
 }
 
-/* ---- registry
- * ------------------------------------------------------------------------------------- */
+/* ---- registry -------------------------------------------------------------------------------- */
 
 static const optimizer_ops sgd = {arrays_sgd, step_sgd}, adam = {arrays_adam, step_adam},
                            adamw = {arrays_adam, step_adam};

@@ -56,8 +56,7 @@ static ins_status apply_norm_clip(ins_postprocess *p, float *x) {
   return apply_clip(p, x);
 }
 
-/* ---- temporal_gaussian
- * --------------------------------------------------------------------------- */
+/* ---- temporal_gaussian ----------------------------------------------------------------------- */
 
 static ins_status setup_gaussian(ins_postprocess *p, const ins_value *settings) {
   double sigma = ins_value_real_or(ins_map_get(settings, "sigma"), 1), sum = 0;
@@ -95,8 +94,7 @@ static ins_status apply_gaussian(ins_postprocess *p, float *x) {
   return INS_OK;
 }
 
-/* ---- registry
- * ------------------------------------------------------------------------------------ */
+/* ---- registry -------------------------------------------------------------------------------- */
 
 static const postprocess_ops clip = {setup_clip, apply_clip},
                              norm_clip = {setup_clip, apply_norm_clip},

@@ -26,8 +26,7 @@ typedef struct master {
   ins_run_report *report;
 } master;
 
-/* ---- stopping
- * ---------------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void halt_all(master *m) {
   message halt = {.kind = HALT};
@@ -54,8 +53,7 @@ static void look_at_signals(master *m) {
   halt_all(m);
 }
 
-/* ---- dealing
- * ------------------------------------------------------------------------------------------ */
+/* ---- dealing --------------------------------------------------------------------------------- */
 
 /* Guided: large deals at first, single batches at the end, so that all finish together. */
 static message deal_to(master *m, int worker) {
@@ -109,8 +107,7 @@ static void take_report(master *m, int worker, const message *report) {
     m->progress.best = report->merit;
 }
 
-/* ---- answering
- * ----------------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static void let_go(master *m, int worker, const message *last) {
   message bye = {.kind = BYE, .n = m->halted[worker]};
@@ -167,8 +164,7 @@ static bool beat(void *context) {
   return !m->halting;
 }
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void compute_own(master *m, bench *b) {
   ins_pulse pulse = {beat, m};

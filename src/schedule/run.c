@@ -21,8 +21,7 @@ typedef struct office {
   size_t n_kept; /* tasks copied from an earlier layout */
 } office;
 
-/* ---- lay out or resume
- * ------------------------------------------------------------------------------- */
+/* ---- lay out or resume ----------------------------------------------------------------------- */
 
 static const char *output_of(const run *r) {
   return ins_value_text_or(ins_map_get(r->context->job->settings, "output"), "");
@@ -96,8 +95,7 @@ static ins_status prepare_file(const run *r, const ins_value *attributes, bool f
   return status;
 }
 
-/* ---- what is there already
- * ------------------------------------------------------------------------------ */
+/* ---- what is there already ------------------------------------------------------------------- */
 
 /* Every rank verifies its share of the tasks and learns the state of all. */
 static ins_status survey(run *r) {
@@ -148,8 +146,7 @@ static ins_status list_pending(run *r, ins_run_report *report) {
   return INS_OK;
 }
 
-/* ---- summing up
- * --------------------------------------------------------------------------------------------- */
+/* ---- summing up ------------------------------------------------------------------------------ */
 
 /** Buffers for one group along the reduced axis. */
 typedef struct gathering {
@@ -210,8 +207,7 @@ static ins_status sum_up(run *r) {
   return ins_agree(r->comm, status);
 }
 
-/* ---- the journal's opening and closing lines
- * -------------------------------------------------------------------- */
+/* ---- the journal's opening and closing lines ------------------------------------------------- */
 
 static ins_status add_text(ins_value *map, const char *key, const char *text) {
   return text ? ins_map_take(map, key, ins_value_text(text)) : INS_OK;
@@ -270,9 +266,7 @@ static void close_journal(office *o, ins_status status, const ins_run_report *re
   ins_journal_close(&o->journal);
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static ins_status compute_all(run *r, const ins_run_options *options, office *o,
                               ins_run_report *report) {

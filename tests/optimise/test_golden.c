@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole optimisations against the peer's own, from the same initial stimuli (tests/golden/trained).
  */
-#include <unistd.h>
-
 #include "golden.h"
 #include "insilico/checkpoint.h"
 #include "insilico/experiment.h"
 #include "insilico/optimise.h"
+#include "serial_run.h"
 
 #define MOUSE "range: {green: [-0.654, 6.269], uv: [-0.913, 6.269]}"
 
@@ -79,23 +78,17 @@ static const golden_run runs[] = {
 
 /* A validated job around the lines of a run. */
 static ins_job *load_job(const char *lines) {
-  char path[] = "/tmp/insilico-golden-XXXXXX";
-  int fd = mkstemp(path);
-  ins_job *job = NULL;
-  assert_true(fd >= 0);
-  dprintf(fd, "experiment: stimulus_optimization\nmodel: x\noutput: x.h5\n%s", lines);
-  close(fd);
-  if (ins_job_load(path, NULL, 0, ins_experiments, &job) != INS_OK) fail_msg("%s", ins_message());
-  unlink(path);
-  return job;
+  char yaml[2048];
+  snprintf(yaml, sizeof yaml, "experiment: stimulus_optimization\nmodel: x\noutput: x.h5\n%s",
+           lines);
+  return job_of(yaml);
 }
 
 static ins_model *open_model(void) {
   ins_model_source *source = NULL;
   ins_model *model = NULL;
-  if (ins_model_open(INS_TEST_DATA "/golden/trained/model.ckpt", NULL, &source) != INS_OK ||
-      ins_model_create(source, &model) != INS_OK)
-    fail_msg("%s", ins_message());
+  MUST(ins_model_open(INS_TEST_DATA "/golden/trained/model.ckpt", NULL, &source));
+  MUST(ins_model_create(source, &model));
   ins_model_source_destroy(&source);
   return model;
 }

@@ -158,8 +158,7 @@ static bool first_rank(void) {
   return rank == 0;
 }
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void all_tasks_are_computed_once_and_kept(void **state) {
   (void)state;
