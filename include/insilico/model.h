@@ -55,6 +55,7 @@ typedef struct ins_model_info {
   const ins_session *sessions;
   const ins_layer_info *layers;
   size_t n_parameters; /* trained numbers */
+  size_t n_members;    /* of an ensemble; 0: a single model */
 } ins_model_info;
 
 typedef struct ins_model ins_model;
@@ -68,6 +69,10 @@ void ins_model_destroy(ins_model **model);
 const ins_model_info *ins_model_describe(const ins_model *model);
 const ins_session *ins_model_session(const ins_model *model, const char *name); /* or NULL */
 
+/** Member k of an ensemble, whose sessions and neurons are those of the ensemble; lives as long as
+ * it. NULL when there is none. */
+const ins_model *ins_model_member(const ins_model *model, size_t k);
+
 /** Output frames for a stimulus of n_frames: T'. INS_ERR_SHAPE when none is left (says the least
  * T). */
 ins_status ins_model_output_frames(const ins_model *model, size_t n_frames,
@@ -76,7 +81,8 @@ ins_status ins_model_output_frames(const ins_model *model, size_t n_frames,
  * the stimulus frame f; may be negative or beyond it where time is padded. */
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last);
 
-/** Mask of neuron n over the last feature map: out[h,w], sums to 1 (or the peer's value for it). */
+/** Mask of neuron n over the last feature map, out[h,w], as its readout weighs pixels; of an
+ * ensemble, that of its first member. */
 void ins_model_mask(const ins_model *model, size_t neuron, float *out);
 
 #endif

@@ -8,7 +8,7 @@
 #define INSILICO_JOB_RESOLVE_H
 
 #include "job/tables.h"
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 /** What complaints need besides the values' own places. */
 typedef struct ins_check {

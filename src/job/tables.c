@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "insilico/memory.h"
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 static const ins_key *find_in(const ins_key *table, const char *name, size_t n) {
   for (const ins_key *key = table; key && key->name; key++)

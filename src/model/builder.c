@@ -48,8 +48,11 @@ ins_status ins_builder_absent(const ins_builder *b, const char *path, const char
 
 static bool find(const ins_builder *b, const char *name, size_t *at) {
   const ins_value *map = b->parameters;
+  const char *prefix = b->prefix ? b->prefix : "";
+  const size_t n = strlen(prefix);
   for (size_t i = 0; map && map->kind == INS_MAP && i < map->children.n; i++) {
-    if (strcmp(map->children.keys[i], name) == 0) {
+    const char *key = map->children.keys[i];
+    if (strncmp(key, prefix, n) == 0 && strcmp(key + n, name) == 0) {
       *at = i;
       return true;
     }
@@ -122,6 +125,16 @@ ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int 
   b->used[at] = true;
   if (trained) b->n_trained += n;
   return INS_OK;
+}
+
+const char *ins_builder_weights_of(const ins_builder *b, const char *name) {
+  const ins_value *list = ins_value_at(b->architecture, "sessions");
+  for (size_t i = 0; i < ins_value_count(list); i++) {
+    const ins_value *session = list->children.items[i];
+    if (strcmp(ins_value_text_or(ins_map_get(session, "name"), ""), name) == 0)
+      return ins_value_text_or(ins_map_get(session, "clone_of"), name);
+  }
+  return name;
 }
 
 /* Stored beside the weights by openretina, but computed or counted rather than trained. */

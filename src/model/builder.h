@@ -9,8 +9,9 @@
 
 typedef struct ins_builder {
   const ins_value *architecture, *parameters;
-  ins_arena *arena; /* of the model */
-  bool *used;       /* [number of parameters] */
+  const char *prefix; /* of the parameters' names: "members.2."; NULL: none */
+  ins_arena *arena;   /* of the model */
+  bool *used;         /* [number of parameters] */
   size_t n_trained;
   long in[4]; /* in_shape [C,T,H,W] */
 } ins_builder;
@@ -35,6 +36,9 @@ ins_status ins_builder_shape(const ins_builder *b, const char *name, int n_dims,
                              size_t *shape) INS_CHECKED;
 /** Element type of a parameter; INS_F32 when there is none of that name. */
 ins_dtype ins_builder_dtype(const ins_builder *b, const char *name);
+/** The session whose parameters session `name` uses: itself, or the one it clones
+ * (architecture.sessions[...].clone_of). */
+const char *ins_builder_weights_of(const ins_builder *b, const char *name);
 /** INS_ERR_UNSUPPORTED, naming it, when a parameter was not used. */
 ins_status ins_builder_finish(const ins_builder *b) INS_CHECKED;
 

@@ -257,8 +257,9 @@ static ins_extent extent(const void *state, ins_extent in) {
   return in;
 }
 
-static void window(const void *state, long *first, long *last) {
+static void window(const void *state, size_t frame, long *first, long *last) {
   const ins_simple_core *core = state;
+  (void)frame;
   *first = *last = core->cut;
   for (int l = 0; l < core->n_layers; l++) {
     *first -= core->info[l].pad_t[0];

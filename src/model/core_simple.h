@@ -26,8 +26,8 @@ ins_conv_shape ins_simple_shape(const ins_layer_info *layer, ins_extent in);
 ins_status ins_simple_plan(const void *core, const ins_core_request *request, ins_arena *arena,
                            void **plan) INS_CHECKED;
 void ins_simple_live(const void *plan, size_t *first, size_t *n);
-void ins_simple_forward(void *plan, size_t slot, const float *x, float *features);
-void ins_simple_backward(void *plan, size_t slot, float *dfeatures, float *dx);
+void ins_simple_forward(void *plan, size_t slot, const float *x, const ins_features *features);
+void ins_simple_backward(void *plan, size_t slot, const ins_features *dfeatures, float *dx);
 
 ins_status ins_simple_reference(const void *core, ins_extent in, const double *x, ins_arena *arena,
                                 double **features, void **tape) INS_CHECKED;

@@ -160,7 +160,7 @@ static float *slope_of(const plan_layer *layer, size_t slot) {
   return layer->slope ? layer->slope + slot * layer->slope_floats : NULL;
 }
 
-void ins_simple_forward(void *state, size_t slot, const float *x, float *features) {
+void ins_simple_forward(void *state, size_t slot, const float *x, const ins_features *features) {
   const plan *p = state;
   copy_live_frames(p, x);
   for (int l = 0; l < p->n_layers; l++) {
@@ -168,7 +168,7 @@ void ins_simple_forward(void *state, size_t slot, const float *x, float *feature
     ins_activation to = {
         .scale = layer->scale, .shift = layer->shift, .slope = slope_of(layer, slot)};
     if (l + 1 == p->n_layers) {
-      to.lanes = features;
+      to.lanes = features->lanes;
     } else {
       to.planar = layer[1].x;
       to.planar_channel = layer[1].x_channel;
@@ -187,12 +187,12 @@ static void clear_dead_frames(const plan *p, float *dx) {
   }
 }
 
-void ins_simple_backward(void *state, size_t slot, float *dfeatures, float *dx) {
+void ins_simple_backward(void *state, size_t slot, const ins_features *dfeatures, float *dx) {
   const plan *p = state;
   int l = p->n_layers - 1;
   const plan_layer *layer = &p->layers[l];
-  float *dy = layer->dy ? layer->dy : dfeatures; /* without planar dy it is made in place */
-  ins_separable_set_dy(&layer->conv, dfeatures, slope_of(layer, slot), dy);
+  float *dy = layer->dy ? layer->dy : dfeatures->lanes; /* without planar dy it is made in place */
+  ins_separable_set_dy(&layer->conv, dfeatures->lanes, slope_of(layer, slot), dy);
   for (; l > 0; l--, layer--) {
     const plan_layer *below = layer - 1;
     ins_separable_backward_lanes(&layer->conv, dy, slope_of(below, slot), below->g);

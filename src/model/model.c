@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "model_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const ins_core_ops *const cores[] = {&ins_core_simple};
@@ -84,7 +85,40 @@ static ins_status read_shape(ins_builder *b, ins_model_info *info) {
   return INS_OK;
 }
 
-static ins_status build(ins_builder *b, ins_model *model) {
+/* A cloned readout repeats another session's neurons: r = alpha * r + beta. */
+static ins_status read_clone(ins_builder *b, const ins_session *session, ins_model *model) {
+  const size_t shape[1] = {session->n_neurons};
+  char name[512];
+  float *alpha, *beta;
+  if (strcmp(ins_builder_weights_of(b, session->name), session->name) == 0) return INS_OK;
+  snprintf(name, sizeof name, "readout.%.400s.alpha", session->name);
+  ins_status status = ins_builder_take(b, name, true, 1, shape, &alpha);
+  snprintf(name, sizeof name, "readout.%.400s.beta", session->name);
+  if (status == INS_OK) status = ins_builder_take(b, name, true, 1, shape, &beta);
+  for (size_t i = 0; i < session->n_neurons && status == INS_OK; i++) {
+    model->clone_scale[session->first + i] = alpha[i];
+    model->clone_shift[session->first + i] = beta[i];
+  }
+  return status;
+}
+
+static ins_status read_clones(ins_builder *b, ins_model *model) {
+  const ins_model_info *info = &model->info;
+  size_t n_clones = 0;
+  for (size_t s = 0; s < info->n_sessions; s++)
+    n_clones +=
+        strcmp(ins_builder_weights_of(b, info->sessions[s].name), info->sessions[s].name) != 0;
+  if (!n_clones || model->readout_ops->clones) return INS_OK;
+  ins_status status = ins_arena_take(b->arena, info->n_neurons, sizeof(float), &model->clone_scale);
+  if (status == INS_OK)
+    status = ins_arena_take(b->arena, info->n_neurons, sizeof(float), &model->clone_shift);
+  for (size_t i = 0; i < info->n_neurons && status == INS_OK; i++) model->clone_scale[i] = 1;
+  for (size_t s = 0; s < info->n_sessions && status == INS_OK; s++)
+    status = read_clone(b, &info->sessions[s], model);
+  return status;
+}
+
+static ins_status build_single(ins_builder *b, ins_model *model) {
   ins_model_info *info = &model->info;
   ins_status status = choose_kinds(b, model);
   if (status == INS_OK) status = read_shape(b, info);
@@ -102,20 +136,108 @@ static ins_status build(ins_builder *b, ins_model *model) {
   info->map_height = (size_t)map.h;
   info->map_width = (size_t)map.w;
   status = model->readout_ops->create(b, info, map, &model->readout);
+  if (status == INS_OK) status = read_clones(b, model);
   info->n_parameters = b->n_trained;
-  return status == INS_OK ? ins_builder_finish(b) : status;
+  return status;
 }
 
-ins_status ins_model_create(const ins_model_source *source, ins_model **out) {
-  *out = NULL;
+/* ---- composites ----------------------------------------------------------------------------- */
+
+static ins_status create_from(ins_builder *b, ins_model **out);
+
+/* Members of a mean have parameters of their own ("members.K. ..."); those that share a core among
+ * sessions use the same parameters, each with its own speed. */
+static ins_status build_member(const ins_builder *b, size_t k, bool mean, ins_member *member) {
+  char prefix[512];
+  ins_builder own = *b;
+  own.architecture = ins_value_at(b->architecture, "members")->children.items[k];
+  own.n_trained = 0;
+  snprintf(prefix, sizeof prefix, "%.400smembers.%zu.", b->prefix ? b->prefix : "", k);
+  if (mean) own.prefix = prefix;
+  ins_status status = create_from(&own, &member->model);
+  return ins_within(status, "member %zu", k);
+}
+
+static ins_status check_member(const ins_model *model, size_t k, bool mean) {
+  const ins_model_info *first = &model->members[0].model->info,
+                       *info = &model->members[k].model->info;
+  if (info->n_channels != first->n_channels || info->height != first->height ||
+      info->width != first->width)
+    return ins_fail(INS_ERR_SHAPE,
+                    "member %zu of the ensemble takes stimuli of %zu channels of %zu x %zu px, "
+                    "but member 0 of %zu channels of %zu x %zu px",
+                    k, info->n_channels, info->height, info->width, first->n_channels,
+                    first->height, first->width);
+  if (!mean) return INS_OK;
+  bool same = info->n_sessions == first->n_sessions;
+  for (size_t s = 0; same && s < info->n_sessions; s++)
+    same = strcmp(info->sessions[s].name, first->sessions[s].name) == 0 &&
+           info->sessions[s].n_neurons == first->sessions[s].n_neurons;
+  if (!same)
+    return ins_fail(INS_ERR_SHAPE,
+                    "members 0 and %zu of the ensemble have other sessions or "
+                    "numbers of neurons",
+                    k);
+  const ins_extent in = {1L << 20, (long)info->height, (long)info->width};
+  if (ins_model_extent(model->members[k].model, in).t !=
+      ins_model_extent(model->members[0].model, in).t)
+    return ins_fail(INS_ERR_SHAPE,
+                    "members 0 and %zu of the ensemble answer with other numbers of frames", k);
+  return INS_OK;
+}
+
+static ins_status build_composite(ins_builder *b, const ins_value *members, ins_model *model) {
+  ins_model_info *info = &model->info;
+  const char *combine = ins_value_text_or(ins_value_at(b->architecture, "combine"), "");
+  const bool mean = strcmp(combine, "mean") == 0;
+  size_t first = 0;
+  if (!mean && strcmp(combine, "sessions") != 0)
+    return ins_fail(INS_ERR_FORMAT,
+                    "the architecture combines its members by '%s', but must by "
+                    "'mean' or 'sessions'",
+                    combine);
+  ins_status status = read_sessions(b, info);
+  if (status == INS_OK)
+    status = ins_arena_take(b->arena, members->children.n, sizeof *model->members, &model->members);
+  for (size_t k = 0; k < members->children.n && status == INS_OK; k++) {
+    model->n_members = k + 1;
+    status = build_member(b, k, mean, &model->members[k]);
+    if (status == INS_OK) status = check_member(model, k, mean);
+    if (status != INS_OK) return status;
+    const ins_model_info *theirs = &model->members[k].model->info;
+    model->members[k].first = mean ? 0 : first;
+    first += theirs->n_neurons;
+    info->n_parameters += theirs->n_parameters;
+  }
+  if (status != INS_OK) return status;
+  model->n_averaged = mean ? model->n_members : 1;
+  if (info->n_neurons != (mean ? model->members[0].model->info.n_neurons : first))
+    return ins_fail(INS_ERR_SHAPE,
+                    "the sessions of the architecture have %zu neurons, but its "
+                    "members have others",
+                    info->n_neurons);
+  ins_model_info whole = model->members[0].model->info;
+  whole.sessions = info->sessions;
+  whole.n_sessions = info->n_sessions;
+  whole.n_neurons = info->n_neurons;
+  if (mean) whole.n_parameters = info->n_parameters;
+  whole.n_members = mean ? model->n_members : 0;
+  *info = whole;
+  return INS_OK;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static ins_status create_from(ins_builder *b, ins_model **out) {
+  const ins_value *members = ins_value_at(b->architecture, "members");
   ins_model *model = NULL;
-  ins_builder b = {.architecture = source->architecture, .parameters = source->parameters};
+  *out = NULL;
   ins_status status = ins_alloc(1, sizeof *model, &model);
   if (status != INS_OK) return status;
-  b.arena = &model->arena;
-  status = ins_alloc(ins_value_count(b.parameters), sizeof *b.used, &b.used);
-  if (status == INS_OK) status = build(&b, model);
-  ins_free(&b.used);
+  b->arena = &model->arena;
+  status = members && members->kind == INS_LIST && members->children.n
+               ? build_composite(b, members, model)
+               : build_single(b, model);
   if (status == INS_OK)
     *out = model;
   else
@@ -123,9 +245,22 @@ ins_status ins_model_create(const ins_model_source *source, ins_model **out) {
   return status;
 }
 
+ins_status ins_model_create(const ins_model_source *source, ins_model **out) {
+  *out = NULL;
+  ins_builder b = {.architecture = source->architecture, .parameters = source->parameters};
+  ins_status status = ins_alloc(ins_value_count(b.parameters), sizeof *b.used, &b.used);
+  if (status == INS_OK) status = create_from(&b, out);
+  if (status == INS_OK) status = ins_builder_finish(&b);
+  if (status != INS_OK) ins_model_destroy(out);
+  ins_free(&b.used);
+  return status;
+}
+
 void ins_model_destroy(ins_model **model) {
-  if (!*model) return;
-  ins_arena_free(&(*model)->arena);
+  ins_model *m = *model;
+  if (!m) return;
+  for (size_t k = 0; k < m->n_members; k++) ins_model_destroy(&m->members[k].model);
+  ins_arena_free(&m->arena);
   ins_free(model);
 }
 
@@ -142,27 +277,62 @@ const ins_session *ins_model_session(const ins_model *model, const char *name) {
   return NULL;
 }
 
+const ins_model *ins_model_member(const ins_model *model, size_t k) {
+  return k < model->info.n_members ? model->members[k].model : NULL;
+}
+
+long ins_model_lag(const ins_model *model) {
+  const ins_readout_ops *ops = model->readout_ops;
+  return ops->lag ? ops->lag(model->readout) : 0;
+}
+
+ins_extent ins_model_extent(const ins_model *model, ins_extent in) {
+  if (model->n_members) return ins_model_extent(model->members[0].model, in);
+  ins_extent out = model->core_ops->extent(model->core, in);
+  out.t -= ins_model_lag(model);
+  return out;
+}
+
 ins_status ins_model_output_frames(const ins_model *model, size_t n_frames, size_t *out) {
   const long most = 1L << 24, h = (long)model->info.height, w = (long)model->info.width;
   if (n_frames > (size_t)most)
     return ins_fail(INS_ERR_SHAPE, "a stimulus of %zu frames is too long", n_frames);
-  const long lost = most - model->core_ops->extent(model->core, (ins_extent){most, h, w}).t;
-  const long left = model->core_ops->extent(model->core, (ins_extent){(long)n_frames, h, w}).t;
-  if (left < 1)
+  const long left = ins_model_extent(model, (ins_extent){(long)n_frames, h, w}).t;
+  if (left < 1) {
+    size_t least = n_frames + 1;
+    while (least < (size_t)most && ins_model_extent(model, (ins_extent){(long)least, h, w}).t < 1)
+      least++;
     return ins_fail(INS_ERR_SHAPE,
                     "a stimulus of %zu frames leaves no response: this model needs at least "
-                    "%ld frames",
-                    n_frames, lost < 0 ? 1 : lost + 1);
+                    "%zu frames",
+                    n_frames, least);
+  }
   *out = (size_t)left;
   return INS_OK;
 }
 
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last) {
-  (void)f; /* convolutions: the same window, relative to the frame, for every frame */
-  model->core_ops->window(model->core, first, last);
+  if (!model->n_members) {
+    model->core_ops->window(model->core, f, first, last);
+    *last += ins_model_lag(model);
+    return;
+  }
+  for (size_t k = 0; k < model->n_members; k++) {
+    long from, to;
+    ins_model_window(model->members[k].model, f, &from, &to);
+    if (k == 0 || from < *first) *first = from;
+    if (k == 0 || to > *last) *last = to;
+  }
 }
 
 void ins_model_mask(const ins_model *model, size_t neuron, float *out) {
+  for (size_t k = 0; k < model->n_members; k++) {
+    const ins_member *member = &model->members[k];
+    if (neuron >= member->first && neuron - member->first < member->model->info.n_neurons) {
+      ins_model_mask(member->model, neuron - member->first, out);
+      return;
+    }
+  }
   model->readout_ops->mask(model->readout, neuron, out);
 }
 

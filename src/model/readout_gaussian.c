@@ -252,12 +252,12 @@ static size_t sum_at(const plan *p, size_t n, size_t t, size_t c) {
   return ((n * p->n_blocks + c / p->lanes) * p->n_read + t) * p->lanes + c % p->lanes;
 }
 
-static void forward(void *state, size_t which, const float *features, float *out) {
+static void forward(void *state, size_t which, const ins_features *features, float *out) {
   const plan *p = state;
   const slot *s = &p->slots[which];
   const readout *r = p->of;
   for (size_t block = 0; block < p->n_blocks; block++) {
-    const ins_masked job = masked(p, s, (float *)(uintptr_t)features, block);
+    const ins_masked job = masked(p, s, features->lanes, block);
     p->kernels->mask_sum(&job);
   }
   for (size_t i = 0; i < s->n; i++) {
@@ -274,7 +274,7 @@ static void forward(void *state, size_t which, const float *features, float *out
   }
 }
 
-static void backward(void *state, size_t which, const float *dr, float *dfeatures) {
+static void backward(void *state, size_t which, const float *dr, const ins_features *dfeatures) {
   const plan *p = state;
   const slot *s = &p->slots[which];
   const readout *r = p->of;
@@ -287,7 +287,7 @@ static void backward(void *state, size_t which, const float *dr, float *dfeature
     }
   }
   for (size_t block = 0; block < p->n_blocks; block++) {
-    const ins_masked job = masked(p, s, dfeatures, block);
+    const ins_masked job = masked(p, s, dfeatures->lanes, block);
     p->kernels->mask_spread(&job);
   }
 }

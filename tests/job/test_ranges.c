@@ -7,7 +7,7 @@
 #include "insilico/memory.h"
 
 #include "cmocka_all.h"
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 static ins_status parse(const char *yaml, size_t total, int64_t **out, size_t *n) {
   ins_key_places keys = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 #include <math.h>
 #include <stdlib.h>

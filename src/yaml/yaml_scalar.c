@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 enum { LONGEST_NUMBER = 400 }; /* beyond this it is text: no double needs as many digits */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "job/yaml.h"
+#include "insilico/yaml.h"
 
 #include <errno.h>
 #include <libfyaml.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/** YAML text -> ins_value tree with places. Private to the room `job`.
+/** YAML text -> ins_value tree with places.
  *
  * Scalars follow the core schema of YAML 1.2: 10, 0x1f, 1e-3, .inf, true, null; quoted text stays
  * text, and so does "0:50". Aliases are copied within a bound; tags and further documents are
  * refused.
  */
-#ifndef INSILICO_JOB_YAML_H
-#define INSILICO_JOB_YAML_H
+#ifndef INSILICO_YAML_H
+#define INSILICO_YAML_H
 
 #include "insilico/value.h"
 
