@@ -11,15 +11,15 @@
 typedef struct ins_arguments {
   const char *const *words; /* positional, in order */
   size_t n_words;
-  bool json, fresh, quiet, watch, verify, all;
+  bool json, fresh, quiet, watch, verify, all, scan, card, offline;
+  const char *sha256, *cache, *session; /* options with a value; NULL: not given */
 } ins_arguments;
 
 typedef struct ins_command {
   const char *name;
   const char *usage;   /* "run JOB [key=value ...]" */
   const char *summary; /* one line */
-  const char *options; /* letters of the options it takes: j --json, f --fresh, q --quiet, w
-                          --watch, v --verify, a --all */
+  const char *options; /* letters of the options it takes, of the table in main.c */
   size_t min_words, max_words;
   ins_status (*run)(const ins_arguments *arguments);
 } ins_command;

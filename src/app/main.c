@@ -3,6 +3,7 @@
 #include <hdf5.h>
 #include <libfyaml.h>
 #include <mpi.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,18 +29,33 @@ const ins_command ins_commands[] = {
     {0},
 };
 
-static const struct option_name {
+/* Each is a member of ins_arguments: a flag, or the text that follows (`value` names it). */
+static const struct option {
   char letter;
-  const char *name, *doc;
-} option_names[] = {
-    {'j', "--json", "the answer as JSON, for scripts"},
-    {'f', "--fresh", "start over: existing results are replaced"},
-    {'q', "--quiet", "no progress bar"},
-    {'w', "--watch", "look again every two seconds until interrupted"},
-    {'v', "--verify", "recompute every checksum too"},
-    {'a', "--all", "every neuron, not only the first"},
+  const char *name, *value, *doc;
+  size_t member;
+} options[] = {
+    {'j', "--json", NULL, "the answer as JSON, for scripts", offsetof(ins_arguments, json)},
+    {'f', "--fresh", NULL, "start over: existing results are replaced",
+     offsetof(ins_arguments, fresh)},
+    {'q', "--quiet", NULL, "no progress bar", offsetof(ins_arguments, quiet)},
+    {'w', "--watch", NULL, "look again every two seconds until interrupted",
+     offsetof(ins_arguments, watch)},
+    {'v', "--verify", NULL, "recompute every checksum too", offsetof(ins_arguments, verify)},
+    {'a', "--all", NULL, "every neuron, not only the first", offsetof(ins_arguments, all)},
+    {'s', "--scan", NULL, "what loading the file in Python would run; status 0 only if harmless",
+     offsetof(ins_arguments, scan)},
+    {'c', "--card", NULL, "the model's card: what to know before using it",
+     offsetof(ins_arguments, card)},
+    {'o', "--offline", NULL, "only what is in the cache; no network",
+     offsetof(ins_arguments, offline)},
+    {'h', "--sha256", "HEX", "refuse the file unless it has this SHA-256",
+     offsetof(ins_arguments, sha256)},
+    {'d', "--cache", "DIR", "the directory for fetched files, instead of openretina's",
+     offsetof(ins_arguments, cache)},
+    {'n', "--session", "NAME", "only this session", offsetof(ins_arguments, session)},
 };
-enum { N_OPTIONS = sizeof option_names / sizeof option_names[0] };
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
 
 static void print_help(FILE *out) {
   fprintf(out, "insilico - in-silico experiments on trained retina models\n\n"
@@ -57,8 +73,12 @@ static void print_help(FILE *out) {
 static void print_command_help(const ins_command *command) {
   printf("insilico %s\n\n  %s\n\n", command->usage, command->summary);
   for (size_t i = 0; i < N_OPTIONS; i++)
-    if (strchr(command->options, option_names[i].letter))
-      printf("  %-12s %s\n", option_names[i].name, option_names[i].doc);
+    if (strchr(command->options, options[i].letter)) {
+      char name[32];
+      snprintf(name, sizeof name, "%s%s%s", options[i].name, options[i].value ? " " : "",
+               options[i].value ? options[i].value : "");
+      printf("  %-14s %s\n", name, options[i].doc);
+    }
 }
 
 static void print_version(void) {
@@ -90,32 +110,34 @@ static ins_status unknown_command(const char *name) {
                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
-static bool *flag_of(ins_arguments *a, char letter) {
-  switch (letter) {
-  case 'j':
-    return &a->json;
-  case 'f':
-    return &a->fresh;
-  case 'q':
-    return &a->quiet;
-  case 'w':
-    return &a->watch;
-  case 'v':
-    return &a->verify;
-  default:
-    return &a->all;
-  }
+static const struct option *find_option(const ins_command *command, const char *word, size_t n) {
+  for (size_t i = 0; i < N_OPTIONS; i++)
+    if (strlen(options[i].name) == n && strncmp(word, options[i].name, n) == 0 &&
+        strchr(command->options, options[i].letter))
+      return &options[i];
+  return NULL;
 }
 
-static ins_status take_option(const ins_command *command, const char *word, ins_arguments *out) {
-  for (size_t i = 0; i < N_OPTIONS; i++)
-    if (strcmp(word, option_names[i].name) == 0 &&
-        strchr(command->options, option_names[i].letter)) {
-      *flag_of(out, option_names[i].letter) = true;
-      return INS_OK;
-    }
-  return ins_fail(INS_ERR_ARGUMENT, "'%s' is no option of 'insilico %s'; see insilico %s -h", word,
-                  command->name, command->name);
+/* --flag, --option VALUE or --option=VALUE; *i is left at the last word taken. */
+static ins_status take_option(const ins_command *command, char **argv, int argc, int *i,
+                              ins_arguments *out) {
+  const char *word = argv[*i];
+  const size_t n = strcspn(word, "=");
+  const struct option *option = find_option(command, word, n);
+  if (!option || (word[n] && !option->value))
+    return ins_fail(INS_ERR_ARGUMENT, "'%s' is no option of 'insilico %s'; see insilico %s -h",
+                    word, command->name, command->name);
+  char *member = (char *)out + option->member;
+  if (!option->value) {
+    *(bool *)member = true;
+    return INS_OK;
+  }
+  const char *value = word[n] ? word + n + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+  if (!value || !*value)
+    return ins_fail(INS_ERR_ARGUMENT, "%s needs a value: %s %s", option->name, option->name,
+                    option->value);
+  memcpy(member, &value, sizeof value);
+  return INS_OK;
 }
 
 /* Splits argv into options and words; words[] has room for argc. */
@@ -125,7 +147,7 @@ static ins_status parse(const ins_command *command, int argc, char **argv, const
   for (int i = 0; i < argc; i++) {
     ins_status status = INS_OK;
     if (strncmp(argv[i], "--", 2) == 0)
-      status = take_option(command, argv[i], out);
+      status = take_option(command, argv, argc, &i, out);
     else
       words[out->n_words++] = argv[i];
     if (status != INS_OK) return status;
