@@ -16,6 +16,21 @@ ins_status ins_agree(MPI_Comm comm, ins_status status) INS_CHECKED;
  * Collective. */
 ins_status ins_share(MPI_Comm comm, ins_status status, ins_text *text) INS_CHECKED;
 
+/** Bytes that ranks of one node share. Zero-initialise. */
+typedef struct ins_shared {
+  const void *bytes; /* aligned to 64 bytes; read only */
+  size_t n;
+  MPI_Win window;
+  void *own; /* where this node cannot share memory: a copy */
+  bool is_window;
+} ins_shared;
+
+/** Like ins_share, with one copy a node in shared memory (each rank's own copy where that cannot be
+ * had). `text` is rank 0's and is freed there. Collective, and so is freeing. */
+ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text,
+                          ins_shared *out) INS_CHECKED;
+void ins_shared_free(ins_shared *shared);
+
 /** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only
  * caller of MPI_Abort. Does not return. */
 _Noreturn void ins_fatal(const char *what, const char *file, int line);

@@ -15,6 +15,7 @@ typedef enum ins_key_type {
   INS_KEY_REAL, /* number within [min, max] */
   INS_KEY_BOOL,
   INS_KEY_TEXT,   /* any text; with `variants`: one of their names */
+  INS_KEY_TEXTS,  /* a list of texts, at least one */
   INS_KEY_RANGE,  /* whole numbers: 5, [1, 4, 9], "0:50" (end excluded), "0:50:5", ["0:9", 20] or
                      "all"; or a map with the keys of `children`, where it has some */
   INS_KEY_BOUNDS, /* {CHANNEL: [low, high]}, ends may be null; or one [low, high] for all channels
@@ -31,8 +32,9 @@ typedef enum ins_key_flags {
       2, /* null is a value (it means "none"), and the default when there is no other */
   INS_KEY_SHAPES = 4,     /* changes the shape of results: cannot be swept */
   INS_KEY_AXIS = 8,       /* lists the coordinates of an axis: may grow when a job is run again */
-  INS_KEY_SHORTHAND = 16, /* GROUP: a scalar stands for the map {FIRST CHILD: scalar} */
-  INS_KEY_CONTENTS = 32   /* TEXT: a path; results know the file by its contents, not by its name */
+  INS_KEY_SHORTHAND = 16, /* GROUP: a scalar stands for the map {FIRST CHILD: scalar}, and a list
+                             for that of the first child of type TEXTS */
+  INS_KEY_CONTENTS = 32   /* TEXT, TEXTS: paths; results know files by contents, not by name */
 } ins_key_flags;
 
 typedef struct ins_key ins_key;

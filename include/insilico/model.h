@@ -26,6 +26,7 @@
  * truth: what is known of a synthetic retina, {name -> array [N] or list of N texts}; else NULL. */
 typedef struct ins_model_source {
   ins_value *architecture, *parameters, *data_info, *provenance, *truth;
+  bool lasting; /* it outlives the models made of it, which may point into its arrays */
 } ins_model_source;
 
 void ins_model_source_destroy(ins_model_source **source);
@@ -35,6 +36,9 @@ ins_status ins_model_source_hash(const ins_model_source *source, char out[65]) I
 /** For sending between ranks. */
 ins_status ins_model_source_pack(const ins_model_source *source, ins_text *out) INS_CHECKED;
 ins_status ins_model_source_unpack(const void *bytes, size_t n, ins_model_source **out) INS_CHECKED;
+/** The same with arrays that point into `bytes`, which must outlive the source. */
+ins_status ins_model_source_unpack_borrowing(const void *bytes, size_t n,
+                                             ins_model_source **out) INS_CHECKED;
 
 typedef struct ins_session {
   const char *name;
@@ -61,7 +65,7 @@ typedef struct ins_model_info {
 typedef struct ins_model ins_model;
 
 /** Builds a model. What is not understood is named (module, parameter), what is missing is asked
- * for. The source may be destroyed afterwards. Local.
+ * for. The source may be destroyed afterwards unless it is `lasting`. Local.
  * @return INS_OK; INS_ERR_UNSUPPORTED, INS_ERR_MISSING, INS_ERR_SHAPE, INS_ERR_FORMAT,
  * INS_ERR_MEMORY */
 ins_status ins_model_create(const ins_model_source *source, ins_model **out) INS_CHECKED;

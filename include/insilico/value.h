@@ -43,7 +43,8 @@ typedef struct ins_array {
   ins_dtype dtype;
   int n_dims;
   size_t shape[INS_MAX_DIMS];
-  void *data; /* contiguous, row-major; owned */
+  void *data;    /* contiguous, row-major, aligned to 64 bytes */
+  bool borrowed; /* somebody else's memory; else owned */
 } ins_array;
 
 typedef struct ins_value ins_value;
@@ -130,5 +131,8 @@ void ins_value_json(const ins_value *value, size_t max_array, ins_text *out);
  * ranks. Unpacking checks every length: INS_ERR_FORMAT on damaged bytes. */
 ins_status ins_value_pack(const ins_value *value, ins_text *out) INS_CHECKED;
 ins_status ins_value_unpack(const void *bytes, size_t n, ins_value **out) INS_CHECKED;
+/** The same without copying arrays: they point into `bytes` (aligned to 64 bytes), which must outlive
+ * the tree. */
+ins_status ins_value_unpack_borrowing(const void *bytes, size_t n, ins_value **out) INS_CHECKED;
 
 #endif

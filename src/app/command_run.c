@@ -20,16 +20,19 @@ static ins_status share_job(int rank, const ins_arguments *arguments, ins_ready 
   return ins_agree(MPI_COMM_WORLD, status);
 }
 
-/* Likewise the model: one rank reads the file system, all have the same weights. Collective. */
-static ins_status share_model(int rank, ins_ready *ready) {
+/* Likewise the model: one rank reads the file system (or the network), each node holds the weights
+ * once. Collective. */
+static ins_status share_model(int rank, ins_ready *ready, ins_shared *weights) {
   ins_text packed = {0};
   ins_status status = INS_OK;
   if (rank == 0) status = ins_ready_source(ready);
   if (rank == 0 && status == INS_OK) status = ins_model_source_pack(ready->source, &packed);
-  status = ins_share(MPI_COMM_WORLD, status, &packed);
-  if (status == INS_OK && rank != 0)
-    status = ins_model_source_unpack(packed.data, packed.length, &ready->source);
+  ins_model_source_destroy(&ready->source);
+  status = ins_share_node(MPI_COMM_WORLD, status, &packed, weights);
   ins_text_free(&packed);
+  if (status == INS_OK)
+    status = ins_model_source_unpack_borrowing(weights->bytes, weights->n, &ready->source);
+  if (status == INS_OK) ready->source->lasting = true;
   return ins_agree(MPI_COMM_WORLD, status);
 }
 
@@ -46,13 +49,14 @@ static void say_done(const ins_job *job, const ins_run_report *report, ins_statu
             report->n_kept + report->n_done, report->n_tasks, fresh ? " without --fresh" : "");
 }
 
-static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready) {
+static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready,
+                          ins_shared *weights) {
   const ins_kernels *kernels = NULL;
   ins_run_options options = {
       .fresh = arguments->fresh, .quiet = arguments->quiet, .computing_master = -1};
   ins_run_report report;
   ins_status status = share_job(rank, arguments, ready);
-  if (status == INS_OK) status = share_model(rank, ready);
+  if (status == INS_OK) status = share_model(rank, ready, weights);
   if (status != INS_OK) return status;
   const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
   status = ins_agree_kernels(MPI_COMM_WORLD, output, arguments->fresh, &kernels);
@@ -72,6 +76,7 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
 
 ins_status ins_command_run(const ins_arguments *arguments) {
   ins_ready ready = {0};
+  ins_shared weights = {0};
   int rank, size;
   ins_die_with_launcher();
   ins_signals_catch(); /* first: a signal during start-up is one too */
@@ -79,7 +84,8 @@ ins_status ins_command_run(const ins_arguments *arguments) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);
-  ins_status status = run_job(rank, arguments, &ready);
+  ins_status status = run_job(rank, arguments, &ready, &weights);
   ins_ready_clear(&ready);
+  ins_shared_free(&weights);
   return status;
 }

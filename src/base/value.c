@@ -77,7 +77,7 @@ void ins_value_destroy(ins_value **value) {
   ins_value *v = *value;
   if (!v) return;
   if (v->kind == INS_TEXT) ins_free(&v->text);
-  if (v->kind == INS_ARRAY) ins_free(&v->array.data);
+  if (v->kind == INS_ARRAY && !v->array.borrowed) ins_free(&v->array.data);
   if (v->kind == INS_LIST || v->kind == INS_MAP) {
     for (size_t i = 0; i < v->children.n; i++) {
       ins_value_destroy(&v->children.items[i]);

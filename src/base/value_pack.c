@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Packed form, depth first: kind (u8), line and column (i32), origin (text), then the contents.
- * Numbers in the byte order of the machine: it only ever travels between ranks of one run. */
+ * Numbers in the byte order of the machine: it only ever travels between ranks of one run. The
+ * numbers of an array begin at a multiple of 64 bytes, so that they can be used where they are. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "insilico/memory.h"
 #include "insilico/value.h"
 
-enum { MAX_DEPTH = 500 };
+enum { MAX_DEPTH = 500, ALIGNMENT = 64 };
 
 typedef struct reader {
-  const unsigned char *bytes;
+  const unsigned char *start, *bytes;
   size_t left;
   int depth;
+  bool borrow; /* arrays point into the bytes */
 } reader;
 
 static void put(ins_text *out, const void *data, size_t size) {
@@ -28,10 +31,17 @@ static void put_text(ins_text *out, const char *s) {
   put(out, s, strlen(s));
 }
 
+/* Bytes from `at` to the next multiple of ALIGNMENT. */
+static size_t padding(size_t at) {
+  return (ALIGNMENT - at % ALIGNMENT) % ALIGNMENT;
+}
+
 static void pack_array(const ins_array *array, ins_text *out) {
   uint8_t head[2] = {(uint8_t)array->dtype, (uint8_t)array->n_dims};
   put(out, head, sizeof head);
   for (int d = 0; d < array->n_dims; d++) put_size(out, array->shape[d]);
+  static const char zeros[ALIGNMENT];
+  put(out, zeros, padding(out->length));
   put(out, array->data, ins_array_count(array) * ins_dtype_size(array->dtype));
 }
 
@@ -124,10 +134,26 @@ static ins_status unpack_array(reader *in, ins_value **out) {
     shape[d] = (size_t)length;
     if (__builtin_mul_overflow(bytes, shape[d], &bytes)) return damaged();
   }
-  if (bytes > in->left) return damaged();
-  *out = ins_value_array(head[0], head[1], shape);
+  const size_t gap = padding((size_t)(in->bytes - in->start));
+  if (gap > in->left || bytes > in->left - gap) return damaged();
+  in->bytes += gap;
+  in->left -= gap;
+  if (!in->borrow) {
+    *out = ins_value_array(head[0], head[1], shape);
+    return *out ? get(in, (*out)->array.data, bytes) : INS_ERR_MEMORY;
+  }
+  const size_t none = 0; /* an empty array, whose place is then taken by the packed one */
+  *out = ins_value_array(head[0], 1, &none);
   if (!*out) return INS_ERR_MEMORY;
-  return get(in, (*out)->array.data, bytes);
+  ins_array *array = &(*out)->array;
+  ins_free(&array->data);
+  array->n_dims = head[1];
+  memcpy(array->shape, shape, (size_t)head[1] * sizeof *shape);
+  array->data = (void *)(uintptr_t)in->bytes;
+  array->borrowed = true;
+  in->bytes += bytes;
+  in->left -= bytes;
+  return INS_OK;
 }
 
 static ins_status unpack(reader *in, ins_value **out);
@@ -213,8 +239,8 @@ static ins_status unpack(reader *in, ins_value **out) {
   return status;
 }
 
-ins_status ins_value_unpack(const void *bytes, size_t n, ins_value **out) {
-  reader in = {.bytes = bytes, .left = n};
+static ins_status unpack_all(const void *bytes, size_t n, bool borrow, ins_value **out) {
+  reader in = {.start = bytes, .bytes = bytes, .left = n, .borrow = borrow};
   *out = NULL;
   ins_status status = unpack(&in, out);
   if (status == INS_OK && in.left != 0) {
@@ -222,4 +248,12 @@ ins_status ins_value_unpack(const void *bytes, size_t n, ins_value **out) {
     status = damaged();
   }
   return status;
+}
+
+ins_status ins_value_unpack(const void *bytes, size_t n, ins_value **out) {
+  return unpack_all(bytes, n, false, out);
+}
+
+ins_status ins_value_unpack_borrowing(const void *bytes, size_t n, ins_value **out) {
+  return unpack_all(bytes, n, true, out);
 }

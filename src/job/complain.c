@@ -133,6 +133,9 @@ static void expect(const ins_key *key, ins_text *out) {
   case INS_KEY_TEXT:
     ins_text_add(out, "text (in quotes if it looks like a number)");
     return;
+  case INS_KEY_TEXTS:
+    ins_text_add(out, "a list of texts");
+    return;
   case INS_KEY_RANGE:
     ins_text_add(out, "whole numbers: 5, [1, 4, 9], \"0:50\" (end excluded), \"0:50:5\" or all");
     return;

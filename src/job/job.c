@@ -68,6 +68,26 @@ static ins_status name_job(ins_job *job) {
   return status;
 }
 
+static bool is_given(const ins_value *value) {
+  return value && value->kind != INS_NULL;
+}
+
+static ins_status check_model(const ins_job *job) {
+  char place[512];
+  const ins_value *given = ins_map_get(job->document, "model");
+  const ins_value *model = ins_map_get(job->settings, "model");
+  const bool file = is_given(ins_map_get(model, "file")),
+             files = is_given(ins_map_get(model, "files"));
+  if (file != files) return INS_OK;
+  ins_value_place(given, place, sizeof place);
+  if (file)
+    return ins_fail(INS_ERR_ARGUMENT, "%smodel has both file and files; leave one out", place);
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "%smodel.file is missing; add `model.file: ...`, or `model.files: [...]` for an "
+                  "ensemble",
+                  place);
+}
+
 static ins_status load(ins_job *job, ins_overrides *overrides, const ins_variant *experiments) {
   char what[200];
   ins_key_places keys = {0};
@@ -86,6 +106,7 @@ static ins_status load(ins_job *job, ins_overrides *overrides, const ins_variant
   if (status == INS_OK)
     status = ins_sweeps_try_kinds(&check, &tables, job->sweeps, job->n_sweeps, job->document);
   if (status == INS_OK) ins_map_remove(job->settings, "sweep");
+  if (status == INS_OK) status = check_model(job);
   if (status == INS_OK) status = name_job(job);
 done:
   ins_free(&keys.at);
@@ -162,9 +183,9 @@ static ins_status hide_paths(const ins_tables *tables, const ins_value *settings
     char *path = ins_format("%s%s%s", prefix, *prefix ? "." : "", map->children.keys[i]);
     if (!path) return INS_ERR_MEMORY;
     if (item->kind == INS_MAP) status = hide_paths(tables, settings, path, item);
-    if (item->kind == INS_TEXT) {
+    if (item->kind == INS_TEXT || item->kind == INS_LIST) {
       ins_found found = ins_key_at(tables, settings, path);
-      if (found.key && (found.key->flags & INS_KEY_CONTENTS))
+      if (found.key && !found.inside && (found.key->flags & INS_KEY_CONTENTS))
         status = ins_map_take(map, map->children.keys[i], ins_value_text("(by contents)"));
     }
     free(path);

@@ -87,6 +87,14 @@ static ins_status range(const ins_check *check, const ins_key *key, const ins_va
   return copied(given, out);
 }
 
+static ins_status texts(const ins_key *key, const ins_value *given, const ins_trail *trail,
+                        ins_value **out) {
+  bool fits = given->kind == INS_LIST && given->children.n > 0;
+  for (size_t i = 0; fits && i < given->children.n; i++)
+    fits = ins_value_text_or(given->children.items[i], "")[0] != '\0';
+  return fits ? copied(given, out) : ins_refuse_value(key, given, trail);
+}
+
 /* [low, high], both numbers or null, low not above high */
 static ins_status interval(const ins_key *key, const ins_value *given, const ins_trail *trail,
                            ins_value **out) {
@@ -167,11 +175,10 @@ static ins_status group(const ins_check *check, const ins_key *key, const ins_va
   ins_tables tables = {.own = key->children};
   ins_value *spelt = NULL;
   ins_status status = INS_OK;
-  bool scalar = given->kind != INS_MAP && given->kind != INS_LIST;
-  if (scalar && (key->flags & INS_KEY_SHORTHAND)) {
+  const ins_key *short_for = ins_shorthand_of(key, given);
+  if (short_for) {
     status = placed(ins_value_map(), given, &spelt);
-    if (status == INS_OK)
-      status = ins_map_take(spelt, key->children[0].name, ins_value_copy(given));
+    if (status == INS_OK) status = ins_map_take(spelt, short_for->name, ins_value_copy(given));
     given = spelt;
   } else if (given->kind != INS_MAP) {
     return ins_refuse_value(key, given, trail);
@@ -291,6 +298,8 @@ static ins_status given_value(const ins_check *check, const ins_key *key, const 
   case INS_KEY_TEXT:
     return given->kind == INS_TEXT && given->text[0] ? copied(given, out)
                                                      : ins_refuse_value(key, given, trail);
+  case INS_KEY_TEXTS:
+    return texts(key, given, trail, out);
   case INS_KEY_RANGE:
     return range(check, key, given, trail, out);
   case INS_KEY_BOUNDS:

@@ -153,6 +153,14 @@ static bool is_scalar(const ins_value *value) {
   return value->kind != INS_LIST && value->kind != INS_MAP && value->kind != INS_ARRAY;
 }
 
+const ins_key *ins_shorthand_of(const ins_key *key, const ins_value *given) {
+  if (key->type != INS_KEY_GROUP || !(key->flags & INS_KEY_SHORTHAND)) return NULL;
+  if (given->kind != INS_LIST) return is_scalar(given) ? &key->children[0] : NULL;
+  for (const ins_key *child = key->children; child->name; child++)
+    if (child->type == INS_KEY_TEXTS) return child;
+  return NULL;
+}
+
 /* Replaces *slot by the map {name: *slot}, or by the list [*slot] when there is no name. */
 static ins_status wrap(ins_value **slot, const char *name) {
   ins_value *around = name ? ins_value_map() : ins_value_list();
@@ -176,9 +184,8 @@ static ins_status default_list(const ins_key *key, ins_value **out) {
 
 /* Makes *slot something that can be descended into, as `key` (NULL: unknown) describes it. */
 static ins_status open_slot(const ins_key *key, ins_value **slot, const ins_value *item) {
-  if (key && key->type == INS_KEY_GROUP && (key->flags & INS_KEY_SHORTHAND) && is_scalar(*slot) &&
-      (*slot)->kind != INS_NULL)
-    return wrap(slot, key->children[0].name);
+  const ins_key *short_for = key && (*slot)->kind != INS_NULL ? ins_shorthand_of(key, *slot) : NULL;
+  if (short_for) return wrap(slot, short_for->name);
   if (key && key->type == INS_KEY_CHOICE && (*slot)->kind == INS_TEXT) return wrap(slot, "kind");
   if (key && key->type == INS_KEY_CHOICES &&
       ((*slot)->kind == INS_TEXT || (*slot)->kind == INS_MAP))

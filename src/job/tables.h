@@ -52,4 +52,7 @@ ins_status ins_tree_put(const ins_tables *tables, ins_value *tree, const char *p
 /** Removes what is at `path` of the tree as it is written; false when nothing is. */
 bool ins_tree_remove(ins_value *tree, const char *path);
 
+/** The child that a value stands for where a GROUP is written in short; NULL: it is none. */
+const ins_key *ins_shorthand_of(const ins_key *key, const ins_value *given);
+
 #endif

@@ -103,8 +103,9 @@ ins_dtype ins_builder_dtype(const ins_builder *b, const char *name) {
   return b->parameters->children.items[at]->array.dtype;
 }
 
-ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int n_dims,
-                            const size_t *shape, float **out) {
+/* The array of this shape called `name`; from now on it counts as used. */
+static ins_status claim(ins_builder *b, const char *name, bool trained, int n_dims,
+                        const size_t *shape, const ins_array **out) {
   const ins_array *array;
   size_t at;
   ins_status status = array_of(b, name, &at, &array);
@@ -118,13 +119,36 @@ ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int 
     ins_text_free(&needs);
     return status;
   }
-  size_t n = ins_array_count(array);
-  status = ins_arena_take(b->arena, n, sizeof **out, out);
-  if (status != INS_OK) return status;
-  ins_array_to_f32(array, *out);
   b->used[at] = true;
-  if (trained) b->n_trained += n;
+  if (trained) b->n_trained += ins_array_count(array);
+  *out = array;
   return INS_OK;
+}
+
+ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int n_dims,
+                            const size_t *shape, float **out) {
+  const ins_array *array;
+  ins_status status = claim(b, name, trained, n_dims, shape, &array);
+  if (status == INS_OK)
+    status = ins_arena_take(b->arena, ins_array_count(array), sizeof **out, out);
+  if (status == INS_OK) ins_array_to_f32(array, *out);
+  return status;
+}
+
+ins_status ins_builder_view(ins_builder *b, const char *name, bool trained, int n_dims,
+                            const size_t *shape, const float **out) {
+  const ins_array *array;
+  float *copy;
+  ins_status status = claim(b, name, trained, n_dims, shape, &array);
+  if (status != INS_OK) return status;
+  if (b->lasting && array->dtype == INS_F32) {
+    *out = array->data;
+    return INS_OK;
+  }
+  status = ins_arena_take(b->arena, ins_array_count(array), sizeof *copy, &copy);
+  if (status == INS_OK) ins_array_to_f32(array, copy);
+  *out = copy;
+  return status;
 }
 
 const char *ins_builder_weights_of(const ins_builder *b, const char *name) {

@@ -13,6 +13,7 @@ typedef struct ins_builder {
   ins_arena *arena;   /* of the model */
   bool *used;         /* [number of parameters] */
   size_t n_trained;
+  bool lasting; /* the parameters outlive the model */
   long in[4]; /* in_shape [C,T,H,W] */
 } ins_builder;
 
@@ -31,6 +32,10 @@ bool ins_builder_has(const ins_builder *b, const char *name);
  * numbers. INS_ERR_MISSING, INS_ERR_SHAPE (both name it). */
 ins_status ins_builder_take(ins_builder *b, const char *name, bool trained, int n_dims,
                             const size_t *shape, float **out) INS_CHECKED;
+/** The same without a copy where the source lasts and has float32: for arrays as large as the
+ * population, of which a node then has one. */
+ins_status ins_builder_view(ins_builder *b, const char *name, bool trained, int n_dims,
+                            const size_t *shape, const float **out) INS_CHECKED;
 /** Shape of a parameter of n_dims axes. INS_ERR_MISSING, INS_ERR_SHAPE. */
 ins_status ins_builder_shape(const ins_builder *b, const char *name, int n_dims,
                              size_t *shape) INS_CHECKED;

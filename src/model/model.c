@@ -247,7 +247,9 @@ static ins_status create_from(ins_builder *b, ins_model **out) {
 
 ins_status ins_model_create(const ins_model_source *source, ins_model **out) {
   *out = NULL;
-  ins_builder b = {.architecture = source->architecture, .parameters = source->parameters};
+  ins_builder b = {.architecture = source->architecture,
+                   .parameters = source->parameters,
+                   .lasting = source->lasting};
   ins_status status = ins_alloc(ins_value_count(b.parameters), sizeof *b.used, &b.used);
   if (status == INS_OK) status = create_from(&b, out);
   if (status == INS_OK) status = ins_builder_finish(&b);

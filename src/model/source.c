@@ -131,12 +131,9 @@ static ins_value *taken(ins_value *list, size_t i) {
   return tree;
 }
 
-ins_status ins_model_source_unpack(const void *bytes, size_t n, ins_model_source **out) {
-  ins_value *list = NULL;
+static ins_status source_of(ins_value *list, ins_model_source **out) {
   ins_model_source *source = NULL;
-  *out = NULL;
-  ins_status status = ins_value_unpack(bytes, n, &list);
-  if (status != INS_OK) return status;
+  ins_status status = INS_OK;
   if (list->kind != INS_LIST || list->children.n != N_TREES) {
     status = ins_fail(INS_ERR_FORMAT, "packed model: it is not a list of %d parts", N_TREES);
     goto done;
@@ -152,4 +149,18 @@ ins_status ins_model_source_unpack(const void *bytes, size_t n, ins_model_source
 done:
   ins_value_destroy(&list);
   return status;
+}
+
+ins_status ins_model_source_unpack(const void *bytes, size_t n, ins_model_source **out) {
+  ins_value *list = NULL;
+  *out = NULL;
+  ins_status status = ins_value_unpack(bytes, n, &list);
+  return status == INS_OK ? source_of(list, out) : status;
+}
+
+ins_status ins_model_source_unpack_borrowing(const void *bytes, size_t n, ins_model_source **out) {
+  ins_value *list = NULL;
+  *out = NULL;
+  ins_status status = ins_value_unpack_borrowing(bytes, n, &list);
+  return status == INS_OK ? source_of(list, out) : status;
 }

@@ -84,6 +84,25 @@ static void copies_and_packed_copies_are_equal(void **state) {
   ins_value_destroy(&unpacked);
 }
 
+static void arrays_can_stay_where_they_were_packed(void **state) {
+  (void)state;
+  ins_value *map = sample(), *borrowing = NULL;
+  ins_text text = {0};
+  void *bytes = NULL;
+  assert_int_equal(ins_value_pack(map, &text), INS_OK);
+  assert_int_equal(ins_alloc(text.length, 1, &bytes), INS_OK);
+  memcpy(bytes, text.data, text.length);
+  assert_int_equal(ins_value_unpack_borrowing(bytes, text.length, &borrowing), INS_OK);
+  assert_true(ins_value_equal(map, borrowing));
+  const char *data = borrowing->children.items[1]->array.data;
+  assert_true(data > (char *)bytes && data < (char *)bytes + text.length);
+  assert_int_equal((uintptr_t)data % 64, 0);
+  ins_text_free(&text);
+  ins_value_destroy(&map);
+  ins_value_destroy(&borrowing); /* leaves the bytes alone */
+  ins_free(&bytes);
+}
+
 static void damaged_packed_bytes_are_refused_at_every_length(void **state) {
   (void)state;
   ins_value *map = sample(), *out = NULL;
@@ -109,7 +128,7 @@ static void half_precision_numbers_are_read_exactly(void **state) {
   (void)state;
   const uint16_t half[] = {0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00, 0x3555};
   const uint16_t brain[] = {0x3f80, 0xc000, 0x7f80};
-  ins_array h = {INS_F16, 1, {6}, (void *)half}, b = {INS_BF16, 1, {3}, (void *)brain};
+  ins_array h = {INS_F16, 1, {6}, (void *)half, true}, b = {INS_BF16, 1, {3}, (void *)brain, true};
   assert_true(ins_array_get(&h, 0) == 1 && ins_array_get(&h, 1) == -2);
   assert_true(ins_array_get(&h, 2) == 0x1p-24 && ins_array_get(&h, 3) == 65504);
   assert_true(isinf(ins_array_get(&h, 4)) && ins_array_get(&h, 5) == 0.333251953125);
@@ -133,6 +152,7 @@ int main(void) {
       cmocka_unit_test(setting_a_path_makes_maps_and_replaces_items),
       cmocka_unit_test(json_is_exact_and_repeatable),
       cmocka_unit_test(copies_and_packed_copies_are_equal),
+      cmocka_unit_test(arrays_can_stay_where_they_were_packed),
       cmocka_unit_test(damaged_packed_bytes_are_refused_at_every_length),
       cmocka_unit_test(half_precision_numbers_are_read_exactly),
       cmocka_unit_test(removing_a_key_keeps_the_others_in_order),

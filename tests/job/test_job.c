@@ -7,7 +7,10 @@ static void defaults_are_filled_in_and_shorthand_is_spelt_out(void **state) {
   ins_job *job = good_job(short_job, NULL);
   ins_text json = {0};
   assert_string_equal(job->experiment->name, "stimulus_optimization");
-  assert_json(job->settings, "model", "{\"file\":\"m.ckpt\",\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},\"architecture\":null}");
+  assert_json(
+      job->settings, "model",
+      "{\"file\":\"m.ckpt\",\"files\":null,\"member\":null,\"center_readout\":null,\"sha256\":null,"
+      "\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},\"architecture\":null}");
   assert_json(job->settings, "session", "null");
   assert_json(job->settings, "neurons", "\"all\"");
   assert_json(job->settings, "seed", "0");

@@ -29,9 +29,11 @@ static void keys_reach_into_lists_groups_and_shorthand(void **state) {
   check(OVERRIDES("postprocess.0.norm=3"), "postprocess.0.norm", "3.0");
   check(OVERRIDES("postprocess.0.range.green=[0, 1]"), "postprocess.0.range.green", "[0.0,1.0]");
   check(OVERRIDES("model.architecture={rate_hz: 30}"), "model",
-        "{\"file\":\"hoefling_2024_low_res\",\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},\"architecture\":{\"rate_hz\":30}}");
-  check(OVERRIDES("model.architecture.rate_hz=30", "model.architecture.px.x=2"), "model.architecture",
-        "{\"rate_hz\":30,\"px\":{\"x\":2}}");
+        "{\"file\":\"hoefling_2024_low_res\",\"files\":null,\"member\":null,\"center_readout\":"
+        "null,\"sha256\":null,\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},"
+        "\"architecture\":{\"rate_hz\":30}}");
+  check(OVERRIDES("model.architecture.rate_hz=30", "model.architecture.px.x=2"),
+        "model.architecture", "{\"rate_hz\":30,\"px\":{\"x\":2}}");
   check(OVERRIDES("filters.0.size=7"), "filters",
         "[{\"kind\":\"temporal_gaussian\",\"sigma\":0.5,\"size\":7}]");
   check(OVERRIDES("objective.reduce.start=3"), "objective.reduce.start", "3");
