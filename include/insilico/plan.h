@@ -41,6 +41,9 @@ ins_status ins_plan_select(ins_plan *plan, size_t slot, const int64_t *neurons,
 /** r[t,n] for one slot: x [C,T,H,W] -> r [n_read, n selected]. No rounding depends on other slots
  * or on other selected neurons. Needs ins_plan_select first. */
 void ins_plan_forward(ins_plan *plan, size_t slot, const float *x, float *r);
+/** The same for an ensemble of M members, with the responses of each: each [M,n_read,n selected]; r
+ * has the bits of ins_plan_forward. */
+void ins_plan_forward_members(ins_plan *plan, size_t slot, const float *x, float *each, float *r);
 /** dx[c,t,h,w] = sum over t',n of dr[t',n] * d r[t',n] / d x[c,t,h,w], for the stimulus of the
  * slot's last forward pass. dx [C,T,H,W] is overwritten; dead frames are 0. */
 void ins_plan_backward(ins_plan *plan, size_t slot, const float *dr, float *dx);

@@ -31,6 +31,7 @@ ins_status ins_command_plan(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_inspect(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_convert(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_status(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_verify(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
 
 /** A job with its model, ready to set an experiment up. */
@@ -52,6 +53,15 @@ ins_status ins_ready_model(ins_ready *ready) INS_CHECKED;
  */
 ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) INS_CHECKED;
 void ins_ready_clear(ins_ready *ready);
+
+/** The model that a word of the command line names: a path, a known name, a URL. *path is the local
+ * file or folder (free()), or a copy of the name of a built-in model. */
+ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
+                           ins_model_source **source) INS_CHECKED;
+
+/** What `verify` remembers beside a model: PATH.verified.json. NULL when there is none, or it is
+ * about other weights. */
+ins_value *ins_verified_read(const char *path, const char *model_sha256);
 
 /** Prints "LABEL   text" lines in one column width, for people. */
 void ins_print(const char *label, const char *format, ...) INS_PRINTF(2, 3);

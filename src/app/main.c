@@ -24,6 +24,8 @@ const ins_command ins_commands[] = {
      "ja", 1, 1, ins_command_inspect},
     {"convert", "convert MODEL OUT.h5", "write any model as a native model file", "", 2, 2,
      ins_command_convert},
+    {"verify", "verify MODEL PEER.h5", "compare with responses that openretina itself wrote", "j",
+     2, 2, ins_command_verify},
     {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,
      ins_command_list},
     {0},

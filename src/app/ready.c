@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
@@ -27,6 +28,14 @@ ins_status ins_ready_source(ins_ready *ready) {
       ins_model_open(ins_value_text_or(ins_map_get(model, "file"), ""), model, &ready->source);
   return ins_within(status, "%smodel",
                     ins_value_place(ins_map_get(model, "file"), place, sizeof place));
+}
+
+ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
+                           ins_model_source **source) {
+  (void)arguments;
+  *path = strdup(name);
+  if (!*path) return ins_fail(INS_ERR_MEMORY, "out of memory while opening %s", name);
+  return ins_model_open(*path, NULL, source);
 }
 
 static ins_status put(ins_value *map, const char *key, const char *text) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Experiment `response`: r[stimulus, response_frame, neuron] for the stimuli of a file. */
+#include <math.h>
 #include <string.h>
 
 #include "insilico/array_file.h"
@@ -15,7 +16,9 @@ typedef struct response {
   ins_shape shape;
   size_t n_output;
   ins_plan *plan;
-  int v_response;
+  size_t n_members; /* of the ensemble, where each of them is asked for; else 0 */
+  float *each;      /* [member, frame, neuron], of one stimulus */
+  int v_response, v_member, v_sd;
 } response;
 
 static const ins_key stimulus_keys[] = {
@@ -32,6 +35,11 @@ const ins_key ins_response_keys[] = {
      .flags = INS_KEY_REQUIRED | INS_KEY_SHORTHAND,
      .children = stimulus_keys,
      .doc = "what to present"},
+    {.name = "members",
+     .type = INS_KEY_BOOL,
+     .fallback = "false",
+     .flags = INS_KEY_SHAPES,
+     .doc = "of an ensemble, keep the responses of each member and their standard deviation too"},
     {0},
 };
 
@@ -89,6 +97,30 @@ static ins_status make_plan(response *s) {
   return ins_plan_select(s->plan, 0, s->selection.neurons, s->selection.n);
 }
 
+/* How far the members of an ensemble disagree. */
+static ins_status declare_members(response *s, ins_layout *layout, const ins_variable *mean) {
+  const int frame_axis = mean->axes[0], neuron_axis = mean->axes[1];
+  int member_axis;
+  ins_value *numbers = ins_value_array(INS_I64, 1, &s->n_members);
+  if (!numbers) return INS_ERR_MEMORY;
+  for (size_t m = 0; m < s->n_members; m++) ((int64_t *)numbers->array.data)[m] = (int64_t)m;
+  ins_status status = ins_layout_axis(layout, "member", s->n_members, numbers, NULL,
+                                      "number of the member in the ensemble", &member_axis);
+  if (status != INS_OK) return status;
+  ins_variable each = *mean, sd = *mean;
+  each.name = "member_response";
+  each.long_name = "response of the neuron in each member of the ensemble";
+  each.n_axes = 3;
+  each.axes[0] = member_axis;
+  each.axes[1] = frame_axis;
+  each.axes[2] = neuron_axis;
+  sd.name = "response_sd";
+  sd.long_name = "standard deviation of the response over the members of the ensemble";
+  sd.source = "sqrt(sum over members of (r_m - mean r)^2 / (M - 1))";
+  status = ins_layout_variable(layout, &each, &s->v_member);
+  return status == INS_OK ? ins_layout_variable(layout, &sd, &s->v_sd) : status;
+}
+
 static ins_status declare(response *s, ins_layout *layout) {
   int frame_axis, neuron_axis;
   size_t n_stimuli = s->stimuli->array.shape[0];
@@ -115,7 +147,8 @@ static ins_status declare(response *s, ins_layout *layout) {
       .dtype = INS_F32,
       .n_axes = 2,
       .axes = {frame_axis, neuron_axis}};
-  return ins_layout_variable(layout, &variable, &s->v_response);
+  status = ins_layout_variable(layout, &variable, &s->v_response);
+  return status == INS_OK && s->n_members ? declare_members(s, layout, &variable) : status;
 }
 
 static void teardown(void **state) {
@@ -124,7 +157,19 @@ static void teardown(void **state) {
   ins_selection_clear(&s->selection);
   ins_value_destroy(&s->stimuli);
   ins_plan_destroy(&s->plan);
+  ins_free(&s->each);
   ins_free(state);
+}
+
+/* Finds the members whose responses are asked for. */
+static ins_status find_members(response *s) {
+  if (!ins_value_bool_or(ins_map_get(s->context->job->settings, "members"), false)) return INS_OK;
+  s->n_members = ins_model_describe(s->context->model)->n_members;
+  if (s->n_members > 1)
+    return ins_alloc(s->n_members * s->n_output * s->selection.n, sizeof *s->each, &s->each);
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "members is true, but the model is no ensemble of two or more; leave it out, or "
+                  "name several files in model.files");
 }
 
 static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
@@ -143,6 +188,7 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
         s, ins_value_text_or(ins_value_at(context->job->settings, "stimulus.file"), ""));
   if (status == INS_OK)
     status = ins_model_output_frames(context->model, s->shape.n_frames, &s->n_output);
+  if (status == INS_OK) status = find_members(s);
   if (status == INS_OK) status = make_plan(s);
   if (status == INS_OK) status = ins_layout_create("Responses of model neurons", layout);
   if (status == INS_OK) status = declare(s, *layout);
@@ -156,6 +202,26 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
   return status;
 }
 
+/* The responses of each member, and their spread; r is their mean. */
+static void present_to_members(response *s, const float *x, size_t k, const ins_batch *batch,
+                               float *r) {
+  const size_t count = s->n_output * s->selection.n;
+  float *sd = (float *)batch->rows[s->v_sd] + k * count;
+  ins_plan_forward_members(s->plan, 0, x, s->each, r);
+  memcpy((float *)batch->rows[s->v_member] + k * s->n_members * count, s->each,
+         s->n_members * count * sizeof *s->each);
+  for (size_t i = 0; i < count; i++) {
+    double mean = 0, sum = 0;
+    for (size_t m = 0; m < s->n_members; m++) mean += (double)s->each[m * count + i];
+    mean /= (double)s->n_members;
+    for (size_t m = 0; m < s->n_members; m++) {
+      const double off = (double)s->each[m * count + i] - mean;
+      sum += off * off;
+    }
+    sd[i] = (float)sqrt(sum / (double)(s->n_members - 1));
+  }
+}
+
 static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *pulse) {
   response *s = state;
   const float *x = s->stimuli->array.data;
@@ -163,8 +229,12 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
   for (size_t k = 0; k < batch->n; k++) {
     ins_status status = ins_pulse_beat(pulse);
     if (status != INS_OK) return status;
-    ins_plan_forward(s->plan, 0, x + batch->task[k] * ins_shape_count(&s->shape),
-                     rows + k * s->n_output * s->selection.n);
+    const float *stimulus = x + batch->task[k] * ins_shape_count(&s->shape);
+    float *r = rows + k * s->n_output * s->selection.n;
+    if (s->n_members)
+      present_to_members(s, stimulus, k, batch, r);
+    else
+      ins_plan_forward(s->plan, 0, stimulus, r);
     batch->status[k] = INS_OK;
   }
   return INS_OK;

@@ -261,8 +261,19 @@ void ins_plan_forward(ins_plan *plan, size_t slot, const float *x, float *r) {
       at++;
     }
   }
-  if (model->n_averaged > 1)
-    for (size_t k = 0; k < plan->n_read * n; k++) r[k] /= (float)model->n_averaged;
+  for (size_t k = 0; k < plan->n_read * n; k++) r[k] /= (float)model->n_averaged;
+}
+
+void ins_plan_forward_members(ins_plan *plan, size_t slot, const float *x, float *each, float *r) {
+  const size_t n_members = plan->model->info.n_members,
+               count = plan->n_read * plan->n_selected[slot];
+  for (size_t m = 0; m < n_members; m++)
+    ins_plan_forward(plan->members[m], slot, x, each + m * count);
+  for (size_t k = 0; k < count; k++) {
+    r[k] = 0;
+    for (size_t m = 0; m < n_members; m++) r[k] += each[m * count + k];
+    r[k] /= (float)n_members;
+  }
 }
 
 void ins_plan_backward(ins_plan *plan, size_t slot, const float *dr, float *dx) {
