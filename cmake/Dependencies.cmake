@@ -38,6 +38,7 @@ endfunction()
 ins_find_library(zip MODULE libzip HEADER zip.h LIBRARY zip DEBIAN libzip-dev)
 ins_find_library(fyaml MODULE libfyaml HEADER libfyaml.h LIBRARY fyaml DEBIAN libfyaml-dev)
 ins_find_library(xxhash MODULE libxxhash HEADER xxhash.h LIBRARY xxhash DEBIAN libxxhash-dev)
+ins_find_library(curl MODULE libcurl HEADER curl/curl.h LIBRARY curl DEBIAN libcurl4-openssl-dev)
 ins_find_library(random123 HEADER Random123/philox.h DEBIAN librandom123-dev)
 if(INSILICO_TESTS)
   ins_find_library(cmocka MODULE cmocka HEADER cmocka.h LIBRARY cmocka DEBIAN

@@ -8,10 +8,11 @@ cd "$ROOT"
 
 # All that is ever installed, by the names of Debian 12 (bookworm).
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
-    libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev"
+    libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev libcurl4-openssl-dev"
 PACKAGES_DEMO="hdf5-tools"
-PACKAGES_TEST="libcmocka-dev hdf5-tools python3 python3-xarray python3-h5netcdf"
+PACKAGES_TEST="libcmocka-dev hdf5-tools openssl python3 python3-xarray python3-h5netcdf"
 PACKAGES_PEER="python3-venv"
+PACKAGES_FUZZ="clang libclang-rt-14-dev"
 
 help() {
     cat <<'END'
@@ -25,6 +26,7 @@ sh cmake/setup.sh VERB [options]
   --peer        test: also compare with openretina (makes a Python environment in .venv-peer)
   --slow        test: also the slow tests
   --asan        build with AddressSanitizer and UBSan in build/asan; test then runs the unit tests
+  --fuzz        test: run the fuzz targets for 10 seconds each, built by clang in build/fuzz
   --werror      warnings of the compiler are errors
   --fresh       demo: start over even if there are results
   --no-install  install nothing, take what CMake finds
@@ -272,10 +274,11 @@ make_peer() {
 run_tests() {
     packages="$PACKAGES_BUILD $PACKAGES_TEST"
     if $PEER; then packages="$packages $PACKAGES_PEER"; fi
+    if [ "$PRESET" = fuzz ]; then packages="$packages $PACKAGES_FUZZ"; fi
     # shellcheck disable=SC2086
     install_packages $packages
     if $PEER; then make_peer; fi
-    build all
+    if [ "$PRESET" = fuzz ]; then build fuzz; else build all; fi
     mpi_environment
     left_out=
     $PEER || left_out=peer
@@ -289,6 +292,7 @@ run_tests() {
         export LSAN_OPTIONS="suppressions=$ROOT/tests/support/lsan.supp:print_suppressions=0"
         export UBSAN_OPTIONS=print_stacktrace=1
     fi
+    [ "$PRESET" != fuzz ] || set -- -L fuzz
     [ -z "$left_out" ] || set -- "$@" -LE "$left_out"
     say "testing"
     run ctest --test-dir "$BUILD" -j "$JOBS" --output-on-failure --no-tests=error "$@" ||
@@ -308,6 +312,7 @@ while [ $# -gt 0 ]; do
     --peer) PEER=true ;;
     --slow) SLOW=true ;;
     --asan) PRESET=asan ;;
+    --fuzz) PRESET=fuzz ;;
     --werror) WERROR=ON ;;
     --fresh) FRESH=--fresh ;;
     --no-install) INSTALL=false ;;

@@ -85,6 +85,9 @@ ins_status ins_model_output_frames(const ins_model *model, size_t n_frames,
  * the stimulus frame f; may be negative or beyond it where time is padded. */
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last);
 
+/** Whether a response depends on all earlier frames of the stimulus. */
+bool ins_model_remembers(const ins_model *model);
+
 /** Mask of neuron n over the last feature map, out[h,w], as its readout weighs pixels; of an
  * ensemble, that of its first member. */
 void ins_model_mask(const ins_model *model, size_t neuron, float *out);

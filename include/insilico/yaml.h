@@ -34,6 +34,10 @@ ins_status ins_yaml_parse(const char *text, size_t n, const char *origin, ins_ke
 /** The same for a file, which is the origin. INS_ERR_IO when it cannot be read. */
 ins_status ins_yaml_read(const char *path, ins_key_places *keys, ins_value **out) INS_CHECKED;
 
+/** A file that Python's PyYAML wrote: its tag !!python/tuple makes a list, other tags are refused.
+ * Errors as above. */
+ins_status ins_yaml_read_python(const char *path, ins_value **out) INS_CHECKED;
+
 /** A plain (unquoted) scalar by the core schema. NULL when out of memory. */
 ins_value *ins_yaml_scalar(const char *s, size_t n);
 /** Offset of the first byte that is not UTF-8 text or is a control character, or n. */

@@ -12,7 +12,7 @@ typedef struct ins_arguments {
   const char *const *words; /* positional, in order */
   size_t n_words;
   bool json, fresh, quiet, watch, verify, all, scan, card, offline;
-  const char *sha256, *cache, *session; /* options with a value; NULL: not given */
+  const char *sha256, *cache, *architecture; /* options with a value; NULL: not given */
 } ins_arguments;
 
 typedef struct ins_command {
@@ -29,10 +29,19 @@ extern const ins_command ins_commands[]; /* ends with name == NULL */
 ins_status ins_command_run(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_plan(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_inspect(const ins_arguments *arguments) INS_CHECKED;
+/** inspect --scan (docs/safety.md). */
+ins_status ins_command_scan(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_convert(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_status(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_verify(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_fetch(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
+
+/** Lists the tensors of a torch file that is no model for the reason `why`, and returns that. */
+ins_status ins_inspect_foreign(const ins_arguments *arguments, ins_status why) INS_CHECKED;
+
+/** The exit status of a command that succeeds with an answer other than yes; 0 unless set. */
+extern int ins_answer;
 
 /** A job with its model, ready to set an experiment up. */
 typedef struct ins_ready {

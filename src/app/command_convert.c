@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "app.h"
 #include "insilico/checkpoint.h"
@@ -26,8 +27,9 @@ ins_status ins_command_convert(const ins_arguments *arguments) {
   ins_model_source *source = NULL;
   ins_model *model = NULL;
   const char *out = arguments->words[1];
+  char *path = NULL;
   ins_status status = check_target(arguments->words[0], out);
-  if (status == INS_OK) status = ins_model_open(arguments->words[0], NULL, &source);
+  if (status == INS_OK) status = ins_ready_named(arguments, arguments->words[0], &path, &source);
   /* A file that could not be run would only fail later. */
   if (status == INS_OK) status = ins_model_create(source, &model);
   if (status == INS_OK) status = ins_native_write(out, source);
@@ -36,5 +38,6 @@ ins_status ins_command_convert(const ins_arguments *arguments) {
            ins_model_describe(model)->n_parameters);
   ins_model_destroy(&model);
   ins_model_source_destroy(&source);
+  free(path);
   return status;
 }

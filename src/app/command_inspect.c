@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "app.h"
-#include "insilico/checkpoint.h"
+#include "card.h"
 
 enum { NEURONS_SHOWN = 16 };
 
@@ -45,7 +46,10 @@ static void print_window(const ins_model *model) {
             "a stimulus of T frames gives T - %zu output frames (%zu cut), T at least %zu", lag,
             info->cut_frames, n);
   ins_model_window(model, 0, &first, &last);
-  ins_print("", "output frame f answers stimulus frames f%+ld to f%+ld", first, last);
+  if (ins_model_remembers(model))
+    ins_print("", "output frame f answers all stimulus frames from the first to f%+ld", last);
+  else
+    ins_print("", "output frame f answers stimulus frames f%+ld to f%+ld", first, last);
   if (last > (long)lag)
     ins_print("", "warning: that reaches beyond stimulus frame f+%zu, its own time", lag);
 }
@@ -170,13 +174,22 @@ static void print_json(const ins_model *model, const ins_model_source *source) {
 ins_status ins_command_inspect(const ins_arguments *arguments) {
   ins_model_source *source = NULL;
   ins_model *model = NULL;
-  ins_status status = ins_model_open(arguments->words[0], NULL, &source);
+  ins_value *card = NULL;
+  char *path = NULL;
+  if (arguments->scan) return ins_command_scan(arguments);
+  ins_status status = ins_ready_named(arguments, arguments->words[0], &path, &source);
   if (status == INS_OK) status = ins_model_create(source, &model);
-  if (status == INS_OK && arguments->json)
+  if (status != INS_OK) status = ins_inspect_foreign(arguments, status);
+  if (status == INS_OK && arguments->card) status = ins_card_make(path, source, model, &card);
+  if (status == INS_OK && arguments->card)
+    ins_card_print(card, arguments->json);
+  else if (status == INS_OK && arguments->json)
     print_json(model, source);
   else if (status == INS_OK)
     print_people(model, source, arguments->all);
+  ins_value_destroy(&card);
   ins_model_destroy(&model);
   ins_model_source_destroy(&source);
+  free(path);
   return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "insilico/fetch.h"
 #include "insilico/optimise.h"
 
 static const struct topic {
@@ -39,6 +40,12 @@ static void print_topic(const struct topic *topic, bool keys) {
   }
 }
 
+static void print_models(void) {
+  printf("models\n  %-26s %s\n", "builtin:ground_truth", "a synthetic retina whose truth is known");
+  for (const ins_known_model *model = ins_fetch_known(); model->name; model++)
+    printf("  %-26s %s\n", model->name, model->doc);
+}
+
 static void print_common_keys(void) {
   printf("keys of every job\n");
   for (const ins_key *key = ins_job_common_keys; key->name; key++) print_key(key, 0);
@@ -70,6 +77,10 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     print_topic(&topics[i], wanted != NULL);
     found = true;
   }
+  if (!wanted || names_topic(wanted, "models")) {
+    print_models();
+    found = true;
+  }
   if (!wanted || strcmp(wanted, "keys") == 0) {
     print_common_keys();
     found = true;
@@ -78,7 +89,7 @@ ins_status ins_command_list(const ins_arguments *arguments) {
   if (!found)
     return ins_fail(INS_ERR_ARGUMENT,
                     "there is no topic or kind '%s'; topics are experiments, objectives, reducers, "
-                    "optimizers, postprocessors, penalties, distributions, keys",
+                    "optimizers, postprocessors, penalties, distributions, models, keys",
                     wanted);
   return INS_OK;
 }

@@ -21,11 +21,13 @@ const ins_command ins_commands[] = {
     {"status", "status RESULTS", "how far a finished, stopped or running job is", "jwv", 1, 1,
      ins_command_status},
     {"inspect", "inspect MODEL", "what a model is: sessions, neurons, layers, rates, provenance",
-     "ja", 1, 1, ins_command_inspect},
-    {"convert", "convert MODEL OUT.h5", "write any model as a native model file", "", 2, 2,
+     "jascyohd", 1, 1, ins_command_inspect},
+    {"convert", "convert MODEL OUT.h5", "write any model as a native model file", "yohd", 2, 2,
      ins_command_convert},
-    {"verify", "verify MODEL PEER.h5", "compare with responses that openretina itself wrote", "j",
+    {"verify", "verify MODEL PEER.h5", "compare with responses that openretina itself wrote", "jyohd",
      2, 2, ins_command_verify},
+    {"fetch", "fetch NAME|URL", "a published model into the cache; prints where it is", "jqohd", 1,
+     1, ins_command_fetch},
     {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,
      ins_command_list},
     {0},
@@ -55,7 +57,8 @@ static const struct option {
      offsetof(ins_arguments, sha256)},
     {'d', "--cache", "DIR", "the directory for fetched files, instead of openretina's",
      offsetof(ins_arguments, cache)},
-    {'n', "--session", "NAME", "only this session", offsetof(ins_arguments, session)},
+    {'y', "--architecture", "FILE.yaml", "what a bare state dict lacks (docs/checkpoints.md)",
+     offsetof(ins_arguments, architecture)},
 };
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
 
@@ -79,7 +82,7 @@ static void print_command_help(const ins_command *command) {
       char name[32];
       snprintf(name, sizeof name, "%s%s%s", options[i].name, options[i].value ? " " : "",
                options[i].value ? options[i].value : "");
-      printf("  %-14s %s\n", name, options[i].doc);
+      printf("  %-26s %s\n", name, options[i].doc);
     }
 }
 
@@ -207,5 +210,5 @@ int main(int argc, char **argv) {
     ins_log(INS_LOG_ERROR, "%s", ins_message());
   MPI_Initialized(&initialised);
   if (initialised) MPI_Finalize();
-  return ins_status_exit(status);
+  return status == INS_OK ? ins_answer : ins_status_exit(status);
 }

@@ -2,10 +2,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "app.h"
 #include "insilico/array_file.h"
 #include "insilico/checkpoint.h"
+#include "insilico/fetch.h"
+#include "insilico/schedule.h"
+#include "insilico/yaml.h"
 
 void ins_print(const char *label, const char *format, ...) {
   va_list args;
@@ -21,22 +25,100 @@ ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
                       ins_experiments, &ready->job);
 }
 
+/* ---- the model --------------------------------------------------------------------------------
+ */
+
+/* What a local file was asked to be, and is: fetched ones are checked when they are fetched. */
+static ins_status check_sha256(const ins_model_source *source, const char *wanted) {
+  const char *is = ins_value_text_or(ins_map_get(source->provenance, "sha256"), NULL);
+  if (!wanted || (is && strcasecmp(is, wanted) == 0)) return INS_OK;
+  return ins_fail(INS_ERR_FORMAT, "its SHA-256 is %s, but model.sha256 asks for %s",
+                  is ? is : "not known (it is no single file)", wanted);
+}
+
+/* A model's settings with every name and URL replaced by the local file it stands for. */
+static ins_status fetch_into(ins_value **slot, const ins_fetch_options *options) {
+  char *path = NULL;
+  if ((*slot)->kind != INS_TEXT) return INS_OK;
+  ins_status status = ins_fetch_resolve((*slot)->text, options, &path);
+  if (status != INS_OK) return status;
+  ins_value *local = ins_value_text(path);
+  free(path);
+  if (!local) return INS_ERR_MEMORY;
+  ins_value_destroy(slot);
+  *slot = local;
+  return INS_OK;
+}
+
+static ins_value **slot_of(ins_value *map, const char *key) {
+  for (size_t i = 0; i < ins_value_count(map); i++)
+    if (strcmp(map->children.keys[i], key) == 0) return &map->children.items[i];
+  return NULL;
+}
+
+static ins_status fetch_all(ins_value *model, const ins_fetch_options *options) {
+  ins_value **file = slot_of(model, "file"), **files = slot_of(model, "files");
+  ins_status status = file ? fetch_into(file, options) : INS_OK;
+  for (size_t i = 0; status == INS_OK && files && i < ins_value_count(*files); i++)
+    status = fetch_into(&(*files)->children.items[i], options);
+  return status;
+}
+
 ins_status ins_ready_source(ins_ready *ready) {
-  const ins_value *model = ins_map_get(ready->job->settings, "model");
+  const ins_value *given = ins_map_get(ready->job->settings, "model");
   char place[512];
-  ins_status status =
-      ins_model_open(ins_value_text_or(ins_map_get(model, "file"), ""), model, &ready->source);
-  return ins_within(status, "%smodel",
-                    ins_value_place(ins_map_get(model, "file"), place, sizeof place));
+  ins_value *model = ins_value_copy(given);
+  const ins_fetch_options options = {.sha256 =
+                                         ins_value_text_or(ins_map_get(given, "sha256"), NULL),
+                                     .verify = true,
+                                     .stop = ins_signals_caught};
+  ins_status status = model ? INS_OK : INS_ERR_MEMORY;
+  if (status == INS_OK) status = fetch_all(model, &options);
+  if (status == INS_OK)
+    status =
+        ins_model_open(ins_value_text_or(ins_map_get(model, "file"), NULL), model, &ready->source);
+  if (status == INS_OK) status = check_sha256(ready->source, options.sha256);
+  ins_value_destroy(&model);
+  const ins_value *file = ins_map_get(given, "file");
+  if (!file || file->kind == INS_NULL) file = ins_map_get(given, "files");
+  return ins_within(status, "%smodel", ins_value_place(file, place, sizeof place));
+}
+
+/* {architecture: what the file says}, or NULL without a file. */
+static ins_status read_architecture(const char *file, ins_value **settings) {
+  ins_value *architecture = NULL;
+  if (!file) return INS_OK;
+  ins_status status = ins_yaml_read(file, NULL, &architecture);
+  if (status == INS_OK && !architecture)
+    status = ins_fail(INS_ERR_ARGUMENT, "%s: is empty; see docs/checkpoints.md", file);
+  if (status != INS_OK) return status;
+  *settings = ins_value_map();
+  if (*settings) return ins_map_take(*settings, "architecture", architecture);
+  ins_value_destroy(&architecture);
+  return INS_ERR_MEMORY;
 }
 
 ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
                            ins_model_source **source) {
-  (void)arguments;
-  *path = strdup(name);
-  if (!*path) return ins_fail(INS_ERR_MEMORY, "out of memory while opening %s", name);
-  return ins_model_open(*path, NULL, source);
+  const ins_fetch_options options = {.cache = arguments->cache,
+                                     .sha256 = arguments->sha256,
+                                     .offline = arguments->offline,
+                                     .verify = true,
+                                     .quiet = arguments->json,
+                                     .stop = ins_signals_caught};
+  ins_value *settings = NULL;
+  *source = NULL;
+  ins_signals_catch();
+  ins_status status = read_architecture(arguments->architecture, &settings);
+  if (status == INS_OK) status = ins_fetch_resolve(name, &options, path);
+  if (status == INS_OK) status = ins_model_open(*path, settings, source);
+  if (status == INS_OK) status = check_sha256(*source, options.sha256);
+  ins_value_destroy(&settings);
+  return status;
 }
+
+/* ---- attributes of results --------------------------------------------------------------------
+ */
 
 static ins_status put(ins_value *map, const char *key, const char *text) {
   return ins_map_take(map, key, ins_value_text(text));

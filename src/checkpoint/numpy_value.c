@@ -116,12 +116,15 @@ static ins_status make_nested(const nest *nested, int d, size_t at, ins_value **
   *out = NULL;
   if (d == a->n_dims) {
     if (nested->kind == 'O') return ins_torch_value(nested->file, ins_pk_item(p, a->data, at), out);
-    nested->file->n_values++;
+    ins_status spent = ins_archive_spend_objects(nested->file->archive, INS_VALUE_COST);
+    if (spent != INS_OK) return spent;
     *out = text_element(nested, at);
     return *out ? INS_OK : INS_ERR_MEMORY;
   }
+  ins_status status = ins_archive_spend_objects(nested->file->archive, INS_VALUE_COST);
+  if (status != INS_OK) return status;
   ins_value *list = ins_value_list();
-  ins_status status = list ? INS_OK : INS_ERR_MEMORY;
+  status = list ? INS_OK : INS_ERR_MEMORY;
   for (size_t i = 0; status == INS_OK && i < a->shape[d]; i++) {
     ins_value *item;
     status = make_nested(nested, d + 1, at + i * a->stride[d], &item);

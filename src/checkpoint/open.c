@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "centre.h"
+#include "ensemble.h"
 #include "insilico/checkpoint.h"
 #include "insilico/ground_truth.h"
-#include "lightning.h"
-#include "native.h"
+#include "open_file.h"
 
 /* ---- builtin:NAME?key=value&key=value -------------------------------------------------------- */
 
@@ -61,51 +61,63 @@ static ins_status open_builtin(const char *name, const char *what, ins_model_sou
   return ins_ground_truth_create(&spec, out);
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
-typedef struct head {
-  unsigned char bytes[1024];
-  size_t n;
-} head;
+/* NULL for what is absent or null. */
+static const ins_value *option(const ins_value *options, const char *key) {
+  const ins_value *value = ins_map_get(options, key);
+  return value && value->kind != INS_NULL ? value : NULL;
+}
 
-static ins_status read_head(const char *path, head *out) {
+static ins_status member_option(const ins_value *options, int64_t *out) {
+  const ins_value *value = option(options, "member");
+  *out = -1;
+  if (!value) return INS_OK;
+  if (value->kind != INS_INT || value->integer < 0)
+    return ins_fail(INS_ERR_ARGUMENT, "model.member must be a whole number from 0");
+  *out = value->integer;
+  return INS_OK;
+}
+
+static bool is_folder(const char *name) {
   struct stat about;
-  FILE *file = fopen(path, "rb");
-  if (!file) return ins_fail(INS_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-  ins_status status = INS_OK;
-  if (fstat(fileno(file), &about) == 0 && !S_ISREG(about.st_mode))
-    status = ins_fail(INS_ERR_IO, "%s: is no file", path);
-  out->n = status == INS_OK ? fread(out->bytes, 1, sizeof out->bytes, file) : 0;
-  if (status == INS_OK && ferror(file))
-    status = ins_fail(INS_ERR_IO, "%s: reading failed: %s", path, strerror(errno));
-  fclose(file);
+  return stat(name, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static ins_status open_list(const ins_value *paths, int64_t member, const ins_value *architecture,
+                            ins_model_source **out) {
+  ins_member_files files;
+  ins_status status = ins_member_files_of_list(paths, &files);
+  if (status != INS_OK) return status;
+  status = ins_ensemble_open(&files, NULL, member, architecture, out);
+  ins_member_files_free(&files);
   return status;
 }
 
-static bool starts(const head *h, size_t at, const void *bytes, size_t n) {
-  return h->n >= at + n && memcmp(h->bytes + at, bytes, n) == 0;
+static ins_status open_folder(const char *name, int64_t member, const ins_value *architecture,
+                              ins_model_source **out) {
+  ins_member_files files = {0};
+  char *folder = strdup(name);
+  if (!folder) return ins_fail(INS_ERR_MEMORY, "out of memory while opening %s", name);
+  for (size_t n = strlen(folder); n > 1 && folder[n - 1] == '/'; n--) folder[n - 1] = '\0';
+  ins_status status = ins_member_files_of_folder(folder, &files);
+  if (status == INS_OK)
+    status = ins_ensemble_open(&files, ins_file_name(folder), member, architecture, out);
+  ins_member_files_free(&files);
+  free(folder);
+  return status;
 }
 
-static ins_status unknown_format(const char *path, const head *h) {
-  /* torch's magic number as a pickled integer, which opened its files before version 1.6 */
-  static const unsigned char old_torch[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                            0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
-  if (h->n == 0) return ins_fail(INS_ERR_FORMAT, "%s: the file is empty", path);
-  if (starts(h, 2, old_torch, sizeof old_torch) || starts(h, 257, "ustar", 5))
-    return ins_fail(INS_ERR_UNSUPPORTED,
-                    "%s: written in the format of torch before 1.6, which is not "
-                    "supported; load it with a newer torch and torch.save it again",
-                    path);
-  if (starts(h, 0, "\x89HDF\r\n\x1a\n", 8))
-    return ins_fail(INS_ERR_FORMAT, "%s: an HDF5 file, but not a model file of insilico", path);
-  if (starts(h, 0, "<!DOCTYPE", 9) || starts(h, 0, "<html", 5) ||
-      starts(h, 0, "version https://git-lfs", 23))
-    return ins_fail(INS_ERR_FORMAT,
-                    "%s: a web page or a pointer to a file in place of the file; "
-                    "download the file itself",
-                    path);
-  return ins_fail(INS_ERR_FORMAT,
-                  "%s: neither a torch file (ZIP) nor a model file of insilico (byte 0)", path);
+static ins_status open_single(const char *name, int64_t member, const ins_value *architecture,
+                              ins_model_source **out) {
+  static const char builtin[] = "builtin:";
+  const ins_beside beside = {.architecture = architecture};
+  ins_status status = strncmp(name, builtin, strlen(builtin)) == 0
+                          ? open_builtin(name, name + strlen(builtin), out)
+                          : ins_open_file(name, &beside, out);
+  return status == INS_OK && member >= 0 ? ins_ensemble_pick(*out, member) : status;
 }
 
 /* Names in a message may be a stranger's: a message stays one line of printable text. */
@@ -119,18 +131,23 @@ static ins_status on_one_line(ins_status status) {
 }
 
 ins_status ins_model_open(const char *name, const ins_value *options, ins_model_source **out) {
-  static const char builtin[] = "builtin:";
-  const ins_value *given = ins_map_get(options, "architecture");
-  head h;
+  const ins_value *architecture = option(options, "architecture");
+  const ins_value *files = option(options, "files"), *centre = option(options, "center_readout");
+  int64_t member;
   *out = NULL;
-  if (strncmp(name, builtin, strlen(builtin)) == 0)
-    return open_builtin(name, name + strlen(builtin), out);
-  ins_status status = read_head(name, &h);
+  ins_status status = member_option(options, &member);
   if (status != INS_OK) return status;
-  if (given && given->kind == INS_NULL) given = NULL;
-  if (starts(&h, 0, "PK\3\4", 4) || starts(&h, 0, "PK\5\6", 4))
-    return on_one_line(ins_lightning_read(name, given, out));
-  if (starts(&h, 0, INS_NATIVE_MAGIC, strlen(INS_NATIVE_MAGIC)))
-    return on_one_line(ins_native_read(name, out));
-  return unknown_format(name, &h);
+  if (files && name && *name)
+    return ins_fail(INS_ERR_ARGUMENT, "model.file and model.files exclude one another");
+  if (!files && (!name || !*name))
+    return ins_fail(INS_ERR_MISSING, "no model: give model.file or model.files");
+  if (files)
+    status = open_list(files, member, architecture, out);
+  else if (is_folder(name))
+    status = open_folder(name, member, architecture, out);
+  else
+    status = open_single(name, member, architecture, out);
+  if (status == INS_OK && centre) status = ins_centre_readout(*out, centre);
+  if (status != INS_OK && *out) ins_model_source_destroy(out);
+  return on_one_line(status);
 }

@@ -35,6 +35,7 @@ typedef enum ins_node_kind {
 typedef struct ins_pickle_node {
   uint8_t kind;
   bool visiting; /* for walks over the graph: set while the walk is inside this node */
+  uint32_t at;   /* the byte of the pickle whose instruction made it */
   union {
     bool boolean;
     int64_t integer;
@@ -64,14 +65,30 @@ typedef struct ins_pickle {
   ins_node root;
   char **texts; /* texts that had to be decoded */
   size_t n_texts, texts_capacity;
+  size_t spent; /* memory it takes, counted generously */
 } ins_pickle;
+
+/** How to read, and how far it went. */
+typedef struct ins_pickle_run {
+  size_t most_bytes; /* of memory for the graph */
+  bool tolerant; /* where Python would do something that no data need (call what another call gave,
+                    change a class), go on: for looking at what a pickle does */
+  size_t end;    /* out: bytes that were read; on success the next pickle may follow there */
+  bool starved;  /* out: it failed for want of bytes after bytes[n) */
+  size_t odd_at; /* out: the first byte where `tolerant` was needed, or SIZE_MAX */
+} ins_pickle_run;
 
 /** Runs the pickle in bytes[0..n) and leaves its graph in *out, whose texts point into `bytes`,
  * which must outlive it. `where` names the place in messages.
- * @return INS_OK; INS_ERR_FORMAT (damaged, naming the byte; too deep, too large); INS_ERR_MEMORY.
+ * Memory is bounded by 256 MB and 32 times n.
+ * @return INS_OK; INS_ERR_FORMAT (damaged, naming the byte; too large); INS_ERR_MEMORY.
  * On failure *out is empty. */
 ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where,
                            ins_pickle *out) INS_CHECKED;
+/** The same with `run`. Unlike there, on failure *out holds what had been made before, without a
+ * root; free it in any case. */
+ins_status ins_pickle_read_some(const unsigned char *bytes, size_t n, const char *where,
+                                ins_pickle_run *run, ins_pickle *out) INS_CHECKED;
 void ins_pickle_free(ins_pickle *pickle);
 
 /* ---- looking at nodes: all accept node 0 ----------------------------------------------------- */

@@ -134,7 +134,7 @@ ins_status ins_op_counted(ins_machine *m, unsigned char code) {
   while (c->code != code) c++;
   ins_status status = ins_machine_number(m, c->size, &n);
   if (status == INS_OK && n > m->n)
-    status = ins_machine_broken(m, "a text is longer than the file");
+    status = ins_machine_starved(m, "a text is longer than the file");
   if (status == INS_OK) status = ins_machine_bytes(m, (size_t)n, &p);
   return status == INS_OK ? ins_machine_push_text(m, c->kind, p, (size_t)n) : status;
 }

@@ -5,6 +5,16 @@
 
 #include "pickle.h"
 
+/* What one thing takes at the most: arrays grow by half and are copied on growing, and every piece
+ * of memory is rounded up to 64 bytes and has a little around it. (A Lightning checkpoint of
+ * thousands of neurons has some 10^5 nodes.) */
+enum {
+  INS_NODE_COST = 5 * sizeof(ins_pickle_node) / 2,
+  INS_ITEM_COST = 10,
+  INS_MARK_COST = 20,
+  INS_BLOCK_COST = 144
+};
+
 typedef struct ins_machine {
   const unsigned char *bytes;
   size_t n, at, opcode_at;
@@ -17,6 +27,7 @@ typedef struct ins_machine {
   ins_node *memo; /* 0 where nothing was stored */
   size_t n_memo, memo_capacity;
   bool stopped;
+  ins_pickle_run *run;
 } ins_machine;
 
 typedef ins_status ins_opcode(ins_machine *m, unsigned char code);
@@ -26,6 +37,13 @@ extern ins_opcode *const ins_opcodes[256];
 
 /** INS_ERR_FORMAT with the place of the opcode that is being run. */
 ins_status ins_machine_broken(const ins_machine *m, const char *what) INS_CHECKED;
+
+/** The same for want of bytes. */
+ins_status ins_machine_starved(const ins_machine *m, const char *what) INS_CHECKED;
+/** Notes that the instruction does something that data do not need; false: it must be refused. */
+bool ins_machine_tolerates(ins_machine *m);
+/** Counts `bytes` of memory towards what the graph may take. */
+ins_status ins_machine_spend(ins_machine *m, size_t bytes) INS_CHECKED;
 
 /** The next n bytes of the pickle, borrowed. */
 ins_status ins_machine_bytes(ins_machine *m, size_t n, const unsigned char **out) INS_CHECKED;

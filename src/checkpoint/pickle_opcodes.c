@@ -11,7 +11,9 @@
 
 static ins_status op_mark(ins_machine *m, unsigned char code) {
   (void)code;
-  ins_status status = ins_grow(&m->marks, &m->marks_capacity, m->n_marks + 1, sizeof *m->marks);
+  ins_status status = ins_machine_spend(m, INS_MARK_COST);
+  if (status == INS_OK)
+    status = ins_grow(&m->marks, &m->marks_capacity, m->n_marks + 1, sizeof *m->marks);
   if (status == INS_OK) m->marks[m->n_marks++] = m->n_stack;
   return status;
 }
@@ -62,7 +64,7 @@ static ins_status op_frame(ins_machine *m, unsigned char code) {
   (void)code;
   ins_status status = ins_machine_number(m, 8, &length);
   if (status == INS_OK && length > m->n - m->at)
-    status = ins_machine_broken(m, "a frame reaches beyond the end of the data");
+    status = ins_machine_starved(m, "a frame reaches beyond the end of the data");
   return status;
 }
 
@@ -92,7 +94,9 @@ static ins_status collect(ins_machine *m, size_t first, ins_node_kind kind, ins_
   if (kind == PK_DICT && n % 2)
     return ins_machine_broken(m, "a dictionary has a key without a value");
   ins_pickle_node *node = ins_pk(m->out, *out);
-  status = ins_grow(&node->list.items, &node->list.capacity, n, sizeof *node->list.items);
+  status = ins_machine_spend(m, INS_BLOCK_COST + n * sizeof *node->list.items);
+  if (status == INS_OK)
+    status = ins_grow(&node->list.items, &node->list.capacity, n, sizeof *node->list.items);
   if (status != INS_OK) return status;
   memcpy(node->list.items, m->stack + first, n * sizeof *node->list.items);
   node->list.n = n;
@@ -122,13 +126,18 @@ static ins_status op_short_tuple(ins_machine *m, unsigned char code) {
   return status == INS_OK ? ins_machine_push(m, node) : status;
 }
 
-/* The container that items for `target` go to: itself, or the one kept for an object. */
+/* The container that items for `target` go to: itself, or the one kept for an object; 0: nowhere.
+ */
 static ins_status container_of(ins_machine *m, ins_node target, ins_node_kind kind, ins_node *out) {
   ins_node_kind own = ins_pk_kind(m->out, target);
   ins_status status = INS_OK;
   *out = target;
   if (own == kind || (kind == PK_LIST && own == PK_SET)) return INS_OK;
-  if (own != PK_CALL) return ins_machine_broken(m, "it puts items into something that holds none");
+  if (own != PK_CALL) {
+    *out = 0;
+    if (ins_machine_tolerates(m)) return INS_OK;
+    return ins_machine_broken(m, "it puts items into something that holds none");
+  }
   ins_pickle_node *call = ins_pk(m->out, target);
   *out = kind == PK_DICT ? call->call.dict : call->call.list;
   if (*out) return INS_OK;
@@ -151,7 +160,7 @@ static ins_status fill(ins_machine *m, size_t first, ins_node_kind kind) {
   m->n_stack = first;
   ins_status status = ins_machine_top(m, &target);
   if (status == INS_OK) status = container_of(m, target, kind, &into);
-  for (size_t i = first; status == INS_OK && i < end; i++)
+  for (size_t i = first; status == INS_OK && into && i < end; i++)
     status = ins_machine_append(m, into, m->stack[i]);
   return status;
 }
@@ -203,7 +212,8 @@ static ins_status op_get(ins_machine *m, unsigned char code) {
 
 static ins_status push_global(ins_machine *m, ins_node module, ins_node name) {
   ins_pickle_node *node;
-  if (ins_pk_kind(m->out, module) != PK_TEXT || ins_pk_kind(m->out, name) != PK_TEXT)
+  if ((ins_pk_kind(m->out, module) != PK_TEXT || ins_pk_kind(m->out, name) != PK_TEXT) &&
+      !ins_machine_tolerates(m))
     return ins_machine_broken(m, "the name of a class is no text");
   ins_status status = ins_machine_push_new(m, PK_GLOBAL, &node);
   if (status != INS_OK) return status;
@@ -243,9 +253,10 @@ static ins_status op_extension(ins_machine *m, unsigned char code) {
 static ins_status push_call(ins_machine *m, ins_node callable, ins_node args) {
   ins_pickle_node *node;
   ins_node_kind kind = ins_pk_kind(m->out, callable);
-  if (kind != PK_GLOBAL && kind != PK_CALL)
+  if (kind != PK_GLOBAL && kind != PK_CALL && !ins_machine_tolerates(m))
     return ins_machine_broken(m, "it calls something that is no function and no class");
-  if (ins_pk_kind(m->out, args) != PK_TUPLE && ins_pk_kind(m->out, args) != PK_LIST)
+  kind = ins_pk_kind(m->out, args);
+  if (kind != PK_TUPLE && kind != PK_LIST && !ins_machine_tolerates(m))
     return ins_machine_broken(m, "the arguments of a call are no tuple");
   ins_status status = ins_machine_push_new(m, PK_CALL, &node);
   if (status != INS_OK) return status;
@@ -289,6 +300,7 @@ static ins_status op_build(ins_machine *m, unsigned char code) {
   ins_status status = ins_machine_pop(m, &state);
   if (status == INS_OK) status = ins_machine_top(m, &object);
   if (status != INS_OK) return status;
+  if (ins_pk_kind(m->out, object) != PK_CALL && ins_machine_tolerates(m)) return INS_OK;
   if (ins_pk_kind(m->out, object) != PK_CALL)
     return ins_machine_broken(m, "it gives a state to something that is no object");
   ins_pk(m->out, object)->call.state = state;

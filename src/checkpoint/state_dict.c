@@ -5,98 +5,154 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "insilico/memory.h"
+#include "kind.h"
+#include "sessions.h"
 
 enum { NAME = 512 };
 
-typedef enum role { ROLE_UNKNOWN, ROLE_MODEL, ROLE_IGNORED, ROLE_LOG_SPEED } role;
+/* ---- names ----------------------------------------------------------------------------------- */
 
-typedef struct leaf {
-  const char *name;
-  role role;
-} leaf;
-
-static const leaf layer_leaves[] = {
-    {"conv.sin_weights", ROLE_MODEL},
-    {"conv.cos_weights", ROLE_MODEL},
-    {"conv.weight_spatial", ROLE_MODEL},
-    {"conv._log_speed_default", ROLE_LOG_SPEED},
-    {"norm.weight", ROLE_MODEL},
-    {"norm.bias", ROLE_MODEL},
-    {"norm.running_mean", ROLE_MODEL},
-    {"norm.running_var", ROLE_MODEL},
-    {"norm.num_batches_tracked", ROLE_IGNORED},
-    {"bias.bias", ROLE_MODEL},
-};
-
-static const leaf core_leaves[] = {
-    {"color_squashing_layer.channel_weights", ROLE_MODEL},
-    {"_input_weights_regularizer_spatial.laplace.filter", ROLE_IGNORED},
-    {"_input_weights_regularizer_temporal.laplace.filter", ROLE_IGNORED},
-    {"_input_weights_regularizer_temporal.filter", ROLE_IGNORED},
-};
-
-/* Without a trained scale or bias the peer keeps both as buffers, which are the model all the same:
- * the bias may hold mean activities. */
-static const leaf readout_leaves[] = {
-    {"mask_mean", ROLE_MODEL},   {"mask_log_var", ROLE_MODEL}, {"features", ROLE_MODEL},
-    {"scale_param", ROLE_MODEL}, {"bias", ROLE_MODEL},         {"bias_param", ROLE_MODEL},
-    {"grid", ROLE_IGNORED},
-};
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static role look_up(const leaf *leaves, size_t n, const char *name) {
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(leaves[i].name, name) == 0) return leaves[i].role;
-  return ROLE_UNKNOWN;
-}
-
-/* What follows `prefix` in a name; NULL when it does not start so. */
-static const char *after(const char *name, const char *prefix) {
-  size_t n = strlen(prefix);
-  return strncmp(name, prefix, n) == 0 ? name + n : NULL;
-}
-
-/* The session in "readout.SESSION.leaf", whose names hold no dots, and the leaf after it. */
-static const char *session_of(const char *name, size_t *length, const char **rest) {
-  const char *session = after(name, "readout.");
+const char *ins_state_session(const char *name, size_t *length, const char **leaf) {
+  const char *session = ins_name_after(name, "readout.");
   if (!session) return NULL;
   *length = strcspn(session, ".");
   if (*length == 0 || !session[*length]) return NULL;
-  *rest = session + *length + 1;
+  *leaf = session + *length + 1;
   return session;
 }
 
-static role role_of(const char *name) {
-  const char *rest = after(name, "core.features.layer"), *session;
-  size_t length;
-  if (rest) {
-    size_t digits = strspn(rest, "0123456789");
-    if (digits == 0 || digits > 4 || rest[digits] != '.') return ROLE_UNKNOWN;
-    return look_up(layer_leaves, COUNT(layer_leaves), rest + digits + 1);
+bool ins_state_first_prefix(const ins_value *state, char *out, size_t size) {
+  for (size_t i = 0; i < state->children.n; i++) {
+    const char *leaf, *name = state->children.keys[i];
+    size_t length;
+    if (!ins_state_session(name, &length, &leaf)) continue;
+    snprintf(out, size, "%.*s", (int)(leaf - name), name);
+    char *clone = ins_format("%s" INS_CLONE_SOURCE, out);
+    bool is_clone = false;
+    for (size_t j = 0; clone && j < state->children.n; j++)
+      is_clone |= ins_name_after(state->children.keys[j], clone) != NULL;
+    free(clone);
+    if (!is_clone) return true;
   }
-  if ((rest = after(name, "core."))) return look_up(core_leaves, COUNT(core_leaves), rest);
-  session = session_of(name, &length, &rest);
-  if (session) return look_up(readout_leaves, COUNT(readout_leaves), rest);
-  if (after(name, "loss.") || after(name, "evaluation_loss.")) return ROLE_IGNORED;
-  return ROLE_UNKNOWN;
+  return false;
+}
+
+bool ins_state_has_leaf(const ins_value *state, const char *prefix, const char *pattern) {
+  const ins_leaf one[] = {{pattern, INS_LEAF_MODEL, NULL, NULL}, {.name = NULL}};
+  const ins_leaf *const lists[] = {one, NULL};
+  size_t layer;
+  for (size_t i = 0; i < state->children.n; i++) {
+    const char *rest = ins_name_after(state->children.keys[i], prefix);
+    if (rest && ins_leaf_find(lists, rest, NULL, &layer)) return true;
+  }
+  return false;
+}
+
+/* The last component alone is another one. */
+void ins_state_modernise(ins_value *state) {
+  for (size_t i = 0; i < state->children.n; i++) {
+    char *key = state->children.keys[i];
+    const char *leaf;
+    size_t length;
+    if (ins_state_session(key, &length, &leaf) && strcmp(leaf, "bias_param") == 0)
+      key[strlen(key) - strlen("_param")] = '\0';
+  }
+}
+
+/* ---- whose is an entry? ---------------------------------------------------------------------- */
+
+static const ins_leaf clone_leaves[] = {
+    {"alpha", INS_LEAF_MODEL, "N", NULL}, {"beta", INS_LEAF_MODEL, "N", NULL}, {.name = NULL}};
+static const ins_leaf *const clone_lists[] = {clone_leaves, NULL};
+
+static const ins_leaf ignored_leaf = {.name = "", .role = INS_LEAF_IGNORED};
+
+typedef struct place {
+  const ins_leaf *leaf;   /* NULL: of another model */
+  const ins_leaf *closed; /* the leaf whose conditions do not hold, or NULL */
+  size_t layer;
+  bool in_core;
+  const ins_value *session; /* of the architecture, or NULL */
+} place;
+
+static bool of_training(const char *name) {
+  return ins_name_after(name, "loss.") || ins_name_after(name, "evaluation_loss.") ||
+         ins_name_after(name, "validation_loss.");
+}
+
+static void look_up(place *p, const ins_leaf *const *lists, const char *rest,
+                    const ins_value *settings) {
+  p->leaf = ins_leaf_find(lists, rest, settings, &p->layer);
+  if (!p->leaf) p->closed = ins_leaf_find(lists, rest, NULL, &p->layer);
+}
+
+static const ins_value *session_at(const ins_value *architecture, const char *name, size_t length) {
+  char *copy = ins_format("%.*s", (int)length, name);
+  const ins_value *session =
+      copy ? ins_session_named(ins_map_get(architecture, "sessions"), copy) : NULL;
+  free(copy);
+  return session;
+}
+
+static place place_of(const ins_value *architecture, const char *name) {
+  const ins_core_kind *core = ins_core_kind_of(architecture);
+  const ins_readout_kind *readout = ins_readout_kind_of(architecture);
+  const ins_value *settings = ins_map_get(architecture, "readout");
+  const char *rest = ins_name_after(name, "core."), *session;
+  size_t length;
+  place p = {.in_core = rest != NULL};
+  if (of_training(name)) {
+    p.leaf = &ignored_leaf;
+  } else if (rest) {
+    look_up(&p, core->leaves, rest, ins_map_get(architecture, "core"));
+  } else if (readout->single) {
+    look_up(&p, readout->leaves, name, settings);
+  } else if ((session = ins_state_session(name, &length, &rest))) {
+    p.session = session_at(architecture, session, length);
+    bool clone = p.session && ins_map_get(p.session, "clone_of");
+    if (clone && ins_name_after(rest, INS_CLONE_SOURCE))
+      p.leaf = &ignored_leaf;
+    else
+      look_up(&p, clone ? clone_lists : readout->leaves, rest, settings);
+  }
+  return p;
+}
+
+static bool known_anywhere(const char *name) {
+  const char *core = ins_name_after(name, "core."), *rest = NULL;
+  size_t length, layer;
+  bool in_session = ins_state_session(name, &length, &rest);
+  for (size_t i = 0; core && ins_core_kinds[i]; i++)
+    if (ins_leaf_find(ins_core_kinds[i]->leaves, core, NULL, &layer)) return true;
+  if (in_session && ins_name_after(rest, INS_CLONE_SOURCE)) rest += strlen(INS_CLONE_SOURCE);
+  for (size_t i = 0; ins_readout_kinds[i]; i++) {
+    const char *below = ins_readout_kinds[i]->single ? name : in_session ? rest : NULL;
+    if (below && ins_leaf_find(ins_readout_kinds[i]->leaves, below, NULL, &layer)) return true;
+  }
+  return of_training(name) ||
+         (in_session && ins_leaf_find(clone_lists, rest, NULL, &layer) != NULL);
 }
 
 const char *ins_state_foreign(const ins_value *state) {
   for (size_t i = 0; i < state->children.n; i++)
-    if (role_of(state->children.keys[i]) == ROLE_UNKNOWN) return state->children.keys[i];
+    if (!known_anywhere(state->children.keys[i])) return state->children.keys[i];
   return NULL;
 }
 
-static ins_status unknown(const char *file, const char *name) {
-  const char *dot = strrchr(name, '.');
-  int module = dot ? (int)(dot - name) : 0;
-  return ins_fail(
-      INS_ERR_UNSUPPORTED,
-      "%s: parameter '%s' of module '%.*s' is not supported; supported are SimpleCoreWrapper "
-      "with custom_separable convolutions and MultiGaussianMaskReadout",
-      file, name, module, name);
+/* ---- sorting --------------------------------------------------------------------------------- */
+
+static ins_status unknown(const char *file, const ins_value *architecture, const char *name,
+                          const place *p) {
+  const char *core = ins_core_kind_of(architecture)->classes[0].name;
+  const char *readout = ins_readout_kind_of(architecture)->classes[0].name;
+  if (p->closed)
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: parameter '%s' belongs to a %s with the settings '%s', but its "
+                    "architecture has others (! means without)",
+                    file, name, p->in_core ? core : readout, p->closed->when);
+  return ins_fail(INS_ERR_UNSUPPORTED,
+                  "%s: parameter '%s' is not known: neither the core %s nor the readout %s has it",
+                  file, name, core, readout);
 }
 
 /* exp(0) = 1 changes nothing; any other speed stretches time and stays a parameter. */
@@ -106,237 +162,171 @@ static bool is_zero(const ins_value *value) {
   return true;
 }
 
-/* Renames in place, so that the order of the parameters stays that of the file. */
-static void rename_bias(char *key) {
-  const char *rest;
-  size_t length;
-  if (session_of(key, &length, &rest) && strcmp(rest, "bias_param") == 0)
-    key[strlen(key) - strlen("_param")] = '\0';
+static ins_status ignore(const char *file, ins_value *state, const char *name, ins_value *ignored) {
+  ins_status status = ins_list_take(ignored, ins_value_text(name));
+  if (status != INS_OK) return status;
+  char *copy = strdup(name); /* removing frees the key it is given */
+  if (!copy) return ins_fail(INS_ERR_MEMORY, "out of memory while reading %s", file);
+  ins_map_remove(state, copy);
+  free(copy);
+  return INS_OK;
 }
 
-ins_status ins_state_sort(const char *file, ins_value *state, ins_value *ignored) {
-  for (size_t i = 0; i < state->children.n;) {
+ins_status ins_state_sort(const char *file, const ins_value *architecture, ins_value *state,
+                          ins_value *ignored) {
+  ins_status status = INS_OK;
+  for (size_t i = 0; status == INS_OK && i < state->children.n;) {
     const char *name = state->children.keys[i];
     const ins_value *value = state->children.items[i];
-    role what = role_of(name);
-    if (what == ROLE_UNKNOWN) return unknown(file, name);
+    place p = place_of(architecture, name);
+    if (!p.leaf) return unknown(file, architecture, name, &p);
     if (value->kind != INS_ARRAY)
       return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' is no tensor of plain numbers", file,
                       name);
-    if (what == ROLE_IGNORED || (what == ROLE_LOG_SPEED && is_zero(value))) {
-      ins_status status = ins_list_take(ignored, ins_value_text(name));
-      if (status != INS_OK) return status;
-      char *copy = strdup(name); /* removing frees the key it is given */
-      if (!copy) return ins_fail(INS_ERR_MEMORY, "out of memory while reading %s", file);
-      ins_map_remove(state, copy);
-      free(copy);
-      continue;
-    }
-    rename_bias(state->children.keys[i++]);
+    bool dropped =
+        p.leaf->role == INS_LEAF_IGNORED || (p.leaf->role == INS_LEAF_SPEED && is_zero(value));
+    if (dropped)
+      status = ignore(file, state, name, ignored);
+    else
+      i++;
   }
-  return INS_OK;
+  return status;
 }
 
 /* ---- what shapes tell ------------------------------------------------------------------------ */
 
-static const ins_array *array_at(const ins_value *state, const char *name) {
-  const ins_value *value = ins_map_get(state, name);
-  return value && value->kind == INS_ARRAY ? &value->array : NULL;
-}
-
 size_t ins_state_axis(const ins_value *state, size_t layer, const char *name, int axis) {
   char key[NAME];
   snprintf(key, sizeof key, "core.features.layer%zu.%s", layer, name);
-  const ins_array *array = array_at(state, key);
-  return array && axis < array->n_dims ? array->shape[axis] : 0;
+  const ins_value *value = ins_map_get(state, key);
+  if (!value || value->kind != INS_ARRAY || axis >= value->array.n_dims) return 0;
+  return value->array.shape[axis];
 }
 
 size_t ins_state_layers(const ins_value *state) {
   size_t n = 0;
   for (size_t i = 0; i < state->children.n; i++) {
-    const char *rest = after(state->children.keys[i], "core.features.layer");
+    const char *rest = ins_name_after(state->children.keys[i], "core.features.layer");
     size_t layer = rest ? strtoul(rest, NULL, 10) : 0;
     if (rest && layer < 10000 && layer + 1 > n) n = layer + 1;
   }
   return n;
 }
 
-typedef struct session {
-  const char *name;
-  size_t length, n_neurons;
-} session;
-
-/* Python sorts names by code point, which for UTF-8 is the order of the bytes. */
-static int by_name(const void *a, const void *b) {
-  const session *x = a, *y = b;
-  size_t n = x->length < y->length ? x->length : y->length;
-  int order = memcmp(x->name, y->name, n);
-  return order ? order : (x->length > y->length) - (x->length < y->length);
-}
-
-static ins_status add_session(ins_value *list, const session *s) {
-  ins_value *item = ins_value_map();
-  ins_status status = item ? INS_OK : INS_ERR_MEMORY;
-  if (status == INS_OK) status = ins_map_take(item, "name", ins_value_text_n(s->name, s->length));
-  if (status == INS_OK)
-    status = ins_map_take(item, "n_neurons", ins_value_int((int64_t)s->n_neurons));
-  if (status == INS_OK) return ins_list_take(list, item);
-  ins_value_destroy(&item);
-  return status;
-}
-
-ins_status ins_state_sessions(const ins_value *state, ins_value **out) {
-  session *sessions;
-  size_t n = 0;
-  ins_status status = ins_alloc(state->children.n, sizeof *sessions, &sessions);
-  if (status != INS_OK) return status;
-  for (size_t i = 0; i < state->children.n; i++) {
-    const ins_value *value = state->children.items[i];
-    const char *rest, *name;
-    size_t length;
-    name = session_of(state->children.keys[i], &length, &rest);
-    if (!name || strcmp(rest, "mask_mean") != 0 || value->kind != INS_ARRAY) continue;
-    if (value->array.n_dims > 0) sessions[n++] = (session){name, length, value->array.shape[0]};
-  }
-  qsort(sessions, n, sizeof *sessions, by_name);
-  *out = ins_value_list();
-  if (!*out) status = INS_ERR_MEMORY;
-  for (size_t i = 0; status == INS_OK && i < n; i++) status = add_session(*out, &sessions[i]);
-  if (status != INS_OK) ins_value_destroy(out);
-  ins_free(&sessions);
-  return status;
-}
-
-bool ins_state_map_size(const ins_value *state, size_t *height, size_t *width) {
-  for (size_t i = 0; i < state->children.n; i++) {
-    const ins_value *value = state->children.items[i];
-    const char *rest;
-    size_t length;
-    if (!session_of(state->children.keys[i], &length, &rest) || strcmp(rest, "grid") != 0) continue;
-    if (value->kind != INS_ARRAY || value->array.n_dims != 4) continue;
-    *height = value->array.shape[1];
-    *width = value->array.shape[2];
-    return true;
-  }
-  return false;
-}
-
 /* ---- is everything there? -------------------------------------------------------------------- */
 
-typedef struct shape {
-  int n;
-  size_t axis[5];
-} shape;
-
-static void print_shape(int n, const size_t *axis, char *out, size_t size) {
-  size_t used = (size_t)snprintf(out, size, "[");
-  for (int d = 0; d < n && used < size; d++)
-    used += (size_t)snprintf(out + used, size - used, "%s%zu", d ? "," : "", axis[d]);
-  if (used < size) snprintf(out + used, size - used, "]");
+static ins_status missing(const char *file, const char *prefix, const char *name) {
+  return ins_fail(INS_ERR_MISSING,
+                  "%s: parameter '%s%s' is missing; the file is incomplete or its architecture is "
+                  "another one",
+                  file, prefix, name);
 }
 
-static bool is_float(ins_dtype dtype) {
-  return dtype == INS_F16 || dtype == INS_BF16 || dtype == INS_F32 || dtype == INS_F64;
+/* The leaf's name with a layer's number in place of '#'. */
+static void name_of(const ins_leaf *leaf, size_t layer, char out[NAME]) {
+  size_t n = strcspn(leaf->name, "#");
+  if (leaf->name[n])
+    snprintf(out, NAME, "%.*s%zu%s", (int)n, leaf->name, layer, leaf->name + n + 1);
+  else
+    snprintf(out, NAME, "%s", leaf->name);
 }
 
-static ins_status check_one(const char *file, const ins_value *state, const char *name,
-                            shape want) {
-  char is[120], should[120];
-  const ins_array *array = array_at(state, name);
-  if (!array)
-    return ins_fail(INS_ERR_MISSING,
-                    "%s: parameter '%s' is missing; the file is incomplete or its "
-                    "architecture is another one",
-                    file, name);
-  if (!is_float(array->dtype))
-    return ins_fail(INS_ERR_UNSUPPORTED, "%s: parameter '%s' holds %s where real numbers belong",
-                    file, name, ins_dtype_name(array->dtype));
-  bool same = array->n_dims == want.n;
-  for (int d = 0; same && d < want.n; d++) same = array->shape[d] == want.axis[d];
-  if (same) return INS_OK;
-  print_shape(array->n_dims, array->shape, is, sizeof is);
-  print_shape(want.n, want.axis, should, sizeof should);
-  return ins_fail(INS_ERR_SHAPE,
-                  "%s: parameter '%s' has the shape %s, but its architecture asks for %s", file,
-                  name, is, should);
-}
-
-static size_t at(const ins_value *architecture, const char *path, size_t i) {
-  const ins_value *list = ins_value_at(architecture, path);
-  return i < ins_value_count(list) ? (size_t)ins_value_int_or(list->children.items[i], 0) : 0;
-}
-
-static ins_status check_layer(const char *file, const ins_value *architecture,
-                              const ins_value *state, size_t layer) {
-  size_t in = at(architecture, "core.channels", layer);
-  size_t out = at(architecture, "core.channels", layer + 1);
-  size_t k = at(architecture, "core.spatial_kernel_sizes", layer);
-  size_t waves = at(architecture, "core.temporal_kernel_sizes", layer) / 3; /* K = L//3 */
-  char name[NAME];
-  const struct {
-    const char *leaf;
-    shape want;
-  } parts[] = {
-      {"conv.sin_weights", {3, {out, in, waves}}},
-      {"conv.cos_weights", {3, {out, in, waves}}},
-      {"conv.weight_spatial", {5, {out, in, 1, k, k}}},
-      {"norm.weight", {1, {out}}},
-      {"norm.bias", {1, {out}}},
-      {"norm.running_mean", {1, {out}}},
-      {"norm.running_var", {1, {out}}},
-      {"bias.bias", {5, {1, out, 1, 1, 1}}},
-  };
-  for (size_t i = 0; i < COUNT(parts); i++) {
-    snprintf(name, sizeof name, "core.features.layer%zu.%s", layer, parts[i].leaf);
-    ins_status status = check_one(file, state, name, parts[i].want);
-    if (status != INS_OK) return status;
+static ins_status require(const char *file, const ins_value *state, const char *prefix,
+                          const ins_leaf *leaf, size_t n_layers) {
+  size_t n = strchr(leaf->name, '#') ? n_layers : 1;
+  for (size_t l = 0; l < n; l++) {
+    char name[NAME];
+    name_of(leaf, l, name);
+    char *key = ins_format("%s%s", prefix, name);
+    if (!key) return INS_ERR_MEMORY;
+    bool there = ins_map_get(state, key) != NULL;
+    free(key);
+    if (!there) return missing(file, prefix, name);
   }
-  snprintf(name, sizeof name, "core.features.layer%zu.conv._log_speed_default", layer);
-  return ins_map_get(state, name) ? check_one(file, state, name, (shape){1, {1}}) : INS_OK;
+  return INS_OK;
 }
 
-static ins_status check_session(const char *file, const ins_value *state, const char *session_name,
-                                size_t n, size_t features) {
+static ins_status require_all(const char *file, const ins_value *state, const char *prefix,
+                              const ins_leaf *const *lists, const ins_value *settings,
+                              size_t n_layers) {
   ins_status status = INS_OK;
-  const struct {
-    const char *leaf;
-    shape want;
-  } parts[] = {
-      {"mask_mean", {2, {n, 2}}},
-      {"mask_log_var", {1, {n}}},
-      {"features", {4, {1, features, 1, n}}},
-      {"scale_param", {1, {n}}},
-      {"bias", {1, {n}}},
-  };
-  for (size_t i = 0; status == INS_OK && i < COUNT(parts); i++) {
-    char *name = ins_format("readout.%s.%s", session_name, parts[i].leaf);
-    if (!name) return INS_ERR_MEMORY;
-    status = check_one(file, state, name, parts[i].want);
-    free(name);
+  for (; *lists; lists++)
+    for (const ins_leaf *leaf = *lists; leaf->name && status == INS_OK; leaf++)
+      if (leaf->role == INS_LEAF_MODEL && ins_leaf_holds(leaf, settings))
+        status = require(file, state, prefix, leaf, n_layers);
+  return status;
+}
+
+static ins_status require_readout(const char *file, const ins_value *architecture,
+                                  const ins_value *state) {
+  const ins_readout_kind *kind = ins_readout_kind_of(architecture);
+  const ins_value *sessions = ins_map_get(architecture, "sessions");
+  const ins_value *settings = ins_map_get(architecture, "readout");
+  ins_status status = INS_OK;
+  if (kind->single) return require_all(file, state, "", kind->leaves, settings, 0);
+  for (size_t i = 0; status == INS_OK && i < ins_value_count(sessions); i++) {
+    const ins_value *session = sessions->children.items[i];
+    bool clone = ins_map_get(session, "clone_of") != NULL;
+    char *prefix = ins_format("readout.%s.", ins_map_get(session, "name")->text);
+    if (!prefix) return INS_ERR_MEMORY;
+    status = require_all(file, state, prefix, clone ? clone_lists : kind->leaves, settings, 0);
+    free(prefix);
+  }
+  return status;
+}
+
+/* ---- has it the right shapes? ---------------------------------------------------------------- */
+
+static ins_status check_one(const char *file, const ins_value *architecture, const char *name,
+                            const ins_value *value) {
+  const ins_core_kind *core = ins_core_kind_of(architecture);
+  place p = place_of(architecture, name);
+  ins_dims dims = {{0}};
+  if (!p.leaf || p.leaf->role == INS_LEAF_IGNORED) return unknown(file, architecture, name, &p);
+  if (p.in_core && p.layer >= core->n_layers(architecture) && strchr(p.leaf->name, '#'))
+    return ins_fail(INS_ERR_SHAPE,
+                    "%s: parameter '%s' is of layer %zu, but its architecture has %zu", file, name,
+                    p.layer, core->n_layers(architecture));
+  core->dims(architecture, p.layer, &dims);
+  if (!p.in_core) {
+    int64_t height =
+        core->length(architecture, 1, ins_architecture_int(architecture, "in_shape", 2));
+    int64_t width =
+        core->length(architecture, 2, ins_architecture_int(architecture, "in_shape", 3));
+    dims.of['N'] = (size_t)ins_value_int_or(ins_map_get(p.session, "n_neurons"), 1);
+    dims.of['C'] = core->n_features(architecture);
+    dims.of['H'] = (size_t)height;
+    dims.of['W'] = (size_t)width;
+    dims.of['P'] = (size_t)(height * width);
+  }
+  return ins_leaf_check(file, name, p.leaf, value, &dims);
+}
+
+static ins_status check_readout(const char *file, const ins_value *architecture,
+                                const ins_value *state) {
+  const ins_readout_kind *kind = ins_readout_kind_of(architecture);
+  const ins_value *sessions = ins_map_get(architecture, "sessions");
+  ins_status status = INS_OK;
+  if (!kind->check) return INS_OK;
+  if (kind->single) return kind->check(file, architecture, state, "");
+  for (size_t i = 0; status == INS_OK && i < ins_value_count(sessions); i++) {
+    const ins_value *session = sessions->children.items[i];
+    if (ins_map_get(session, "clone_of")) continue;
+    char *prefix = ins_format("readout.%s.", ins_map_get(session, "name")->text);
+    if (!prefix) return INS_ERR_MEMORY;
+    status = kind->check(file, architecture, state, prefix);
+    free(prefix);
   }
   return status;
 }
 
 ins_status ins_state_check(const char *file, const ins_value *architecture,
                            const ins_value *state) {
-  const ins_value *sessions = ins_map_get(architecture, "sessions");
-  size_t n_layers = ins_value_count(ins_value_at(architecture, "core.channels")) - 1;
-  size_t squash = ins_value_count(ins_value_at(architecture, "core.color_squashing_weights"));
-  ins_status status = INS_OK;
-  if (ins_state_layers(state) > n_layers)
-    return ins_fail(INS_ERR_SHAPE,
-                    "%s: it has parameters of %zu layers, but its architecture has %zu", file,
-                    ins_state_layers(state), n_layers);
-  for (size_t l = 0; status == INS_OK && l < n_layers; l++)
-    status = check_layer(file, architecture, state, l);
-  if (status == INS_OK && squash)
-    status =
-        check_one(file, state, "core.color_squashing_layer.channel_weights", (shape){1, {squash}});
-  for (size_t i = 0; status == INS_OK && i < ins_value_count(sessions); i++) {
-    const ins_value *s = sessions->children.items[i];
-    status = check_session(file, state, ins_map_get(s, "name")->text,
-                           (size_t)ins_map_get(s, "n_neurons")->integer,
-                           at(architecture, "core.channels", n_layers));
-  }
-  return status;
+  const ins_core_kind *core = ins_core_kind_of(architecture);
+  ins_status status = require_all(file, state, "core.", core->leaves,
+                                  ins_map_get(architecture, "core"), core->n_layers(architecture));
+  if (status == INS_OK) status = require_readout(file, architecture, state);
+  for (size_t i = 0; status == INS_OK && i < state->children.n; i++)
+    status = check_one(file, architecture, state->children.keys[i], state->children.items[i]);
+  return status == INS_OK ? check_readout(file, architecture, state) : status;
 }

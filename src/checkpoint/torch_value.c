@@ -8,7 +8,7 @@
 
 /* Shared objects are copied at each place: a few levels of tenfold sharing could fill memory. */
 enum { MAX_SHARING = 8, MIN_VALUES = 1 << 16 };
-enum { MAX_DEPTH = 200, MAX_VALUES = 4 << 20, NAME = 512 };
+enum { MAX_DEPTH = 200, NAME = 512 };
 
 /* ---- classes that nothing is known of -------------------------------------------------------- */
 
@@ -138,18 +138,21 @@ ins_status ins_torch_value(ins_torch_file *file, ins_node node, ins_value **out)
   if (n->visiting) return ins_value_made(ins_value_text("<cycle>"), out);
   if (file->depth >= MAX_DEPTH)
     return ins_value_refused(file, "its data are nested more than 200 levels deep");
-  if (file->n_values >= MAX_VALUES || file->n_values >= MIN_VALUES + MAX_SHARING * file->pickle.n)
+  if (file->n_values >= MIN_VALUES + MAX_SHARING * file->pickle.n)
     return ins_value_refused(
         file, "its objects refer to one another so often that they unfold without end");
+  size_t name = n->kind == PK_GLOBAL || n->kind == PK_CALL ? NAME : 0;
+  ins_status status = ins_archive_spend_objects(file->archive, INS_VALUE_COST + name);
+  if (status != INS_OK) return status;
   /* A shared long text is copied each time it is met. */
-  if (n->kind == PK_TEXT && n->text.n > 4096) {
-    ins_status status = ins_archive_spend(file->archive, n->text.n);
+  if (n->kind == PK_TEXT && n->text.n > 64) {
+    status = ins_archive_spend(file->archive, n->text.n);
     if (status != INS_OK) return status;
   }
   file->n_values++;
   file->depth++;
   n->visiting = node != 0;
-  ins_status status = make_value(file, node, out);
+  status = make_value(file, node, out);
   n->visiting = false;
   file->depth--;
   return status;

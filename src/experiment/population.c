@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "population.h"
+#include "insilico/units.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 
 #include "insilico/memory.h"
+#include "insilico/units.h"
 
 /* ---- neurons --------------------------------------------------------------------------------- */
 
@@ -200,21 +202,25 @@ ins_status ins_selection_describe(const ins_experiment_context *context,
 
 /* ---- units and axes -------------------------------------------------------------------------- */
 
-static double unit_of(const ins_experiment_context *context, const char *key) {
-  const ins_value *units = ins_value_at(context->job->settings, "model.units");
-  const ins_value *given = ins_map_get(units, key);
-  double value = ins_value_real_or(
-      ins_value_is_number(given) ? given : ins_map_get(context->source->data_info, key),
-      (double)NAN);
-  return value > 0 && isfinite(value) ? value : (double)NAN;
+static ins_units units_of(const ins_experiment_context *context) {
+  ins_units units;
+  ins_units_read(context->source, ins_value_at(context->job->settings, "model.units"), &units);
+  return units;
+}
+
+/* A doubtful unit is no unit: axes then count frames and pixels. */
+static double relied_upon(const ins_unit *unit) {
+  return unit->doubt[0] ? (double)NAN : unit->value;
 }
 
 double ins_rate_hz(const ins_experiment_context *context) {
-  return unit_of(context, "stimulus_rate_hz");
+  const ins_units units = units_of(context);
+  return relied_upon(&units.stimulus_rate_hz);
 }
 
 double ins_pixel_um(const ins_experiment_context *context) {
-  return unit_of(context, "retina_pixel_size_um");
+  const ins_units units = units_of(context);
+  return relied_upon(&units.pixel_size_um);
 }
 
 /* Coordinates (first + i) * step, or the numbers first + i in `otherwise` when the step is not

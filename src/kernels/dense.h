@@ -8,26 +8,25 @@
  * and x zero outside its frame and outside its live frames. Everything is planar: channel c of
  * frame t at data[c * channel + t * frame], rows one after the other.
  *
- * Every number is one chain of multiply-adds in the order i, k, a, b: it does not depend on which
- * frames are computed together. The padding may exceed the kernel (openretina pads 1x1 kernels).
+ * Every y is one chain of multiply-adds in the order i, k, a, b, and the order of a gradient's sum
+ * depends only on the shape of the layer: no number depends on which frames are computed together.
+ * The padding may exceed the kernel (openretina pads 1x1 kernels).
  */
 #ifndef INSILICO_DENSE_H
 #define INSILICO_DENSE_H
 
 #include "kernels_table.h"
 
-typedef struct ins_dense ins_dense; /* completed in dense.c's own words below */
-
 /** Floats of memory that ins_dense_init needs (aligned to 64 bytes). */
 size_t ins_dense_floats(const ins_conv_shape *shape, int groups, const ins_kernels *kernels,
                         bool gradient);
 
-struct ins_dense {
+typedef struct ins_dense {
   ins_conv_shape shape;
   int groups;
   const ins_kernels *kernels;
   void *state; /* in the memory given: offsets, packed weights, padded copies */
-};
+} ins_dense;
 
 /** Packs w [o, i / groups, k, a, b] and lays the workspace out in `memory` (zeroed, aligned to 64
  * bytes, ins_dense_floats long; must outlive *out). */

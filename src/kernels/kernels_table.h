@@ -16,12 +16,14 @@
 #include <stddef.h>
 
 #include "insilico/kernels.h"
+#include "nonlinearity.h"
 
 enum {
   INS_MOST_LANES = 16,
   /* Floats that must be readable (and, for rows of lanes, writable) beyond the end of a row, since
    * tiles are as wide as the register file allows: in pixels. */
-  INS_TILE_PIXELS = 8
+  INS_TILE_PIXELS = 8,
+  INS_DENSE_OUT = 4 /* most output channels of an ins_dense_tile */
 };
 
 /** One convolution, separable in time and space for each pair of output and input channel:
@@ -117,6 +119,17 @@ typedef struct ins_masked {
   size_t m_neuron; /* frames of m are one vector apart */
 } ins_masked;
 
+/** y[o,q] = sum_i sum_tap w[i,tap,o] x[i, q + offset[tap]] for n_out channels o (at most
+ * INS_DENSE_OUT) and n_vectors vectors of pixels q; x need not be aligned. */
+typedef struct ins_dense_tile {
+  int n_out, n_in, n_taps, n_vectors;
+  const float *w, *x;
+  size_t w_in, x_in;
+  const size_t *offset;
+  float *y;
+  size_t y_out;
+} ins_dense_tile;
+
 struct ins_kernels {
   const char *name;
   int lanes;
@@ -129,11 +142,17 @@ struct ins_kernels {
   void (*gather_time_sum)(const ins_gather_time *job); /* d summed over lanes */
   void (*mask_sum)(const ins_masked *job);
   void (*mask_spread)(const ins_masked *job);
+  void (*dense)(const ins_dense_tile *job);
+  /** ins_nonlinearity_run on this instruction set; nothing need be aligned. */
+  void (*nonlinear)(ins_nonlinearity kind, size_t n, const float *x, float *y, float *slope);
   /** out[i] = a[i] * b[i] over n vectors; out may be a. */
   void (*multiply)(float *out, const float *a, const float *b, size_t n);
   /** planar[c * planar_channel + p] = a[p,lane c] (* b[p,lane c] unless NULL), c < n_channels. */
   void (*to_planar)(int n_pixels, int n_channels, const float *a, const float *b, float *planar,
                     size_t planar_channel);
+  /** a[p,lane c] = planar[c * planar_channel + p], 0 in the lanes from n_channels on. */
+  void (*to_lanes)(int n_pixels, int n_channels, const float *planar, size_t planar_channel,
+                   float *a);
 };
 
 /* The tables that were built (lanes.c, compiled once for each). */

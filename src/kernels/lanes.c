@@ -2,8 +2,10 @@
 /* The vector kernels. This file is compiled once for each instruction set, with other options and
  * another name of its only symbol (CMakeLists.txt). */
 #include "lanes_backward.h"
+#include "lanes_dense.h"
 #include "lanes_forward.h"
 #include "lanes_masked.h"
+#include "lanes_nonlinear.h"
 #include "lanes_pointwise.h"
 
 #ifndef INS_PATH
@@ -26,6 +28,9 @@ const ins_kernels INS_JOIN(ins_kernels_, INS_PATH) = {
     .gather_time_sum = gather_time_sum,
     .mask_sum = mask_sum,
     .mask_spread = mask_spread,
+    .dense = dense,
+    .nonlinear = nonlinear,
     .multiply = multiply,
     .to_planar = to_planar,
+    .to_lanes = to_lanes,
 };

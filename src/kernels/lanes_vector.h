@@ -34,6 +34,9 @@ INLINE vf splat(float x) {
 INLINE vf load(const float *p) {
   return *(const vf *)(const void *)p;
 }
+INLINE vf load_unaligned(const float *p) {
+  return *(const vf_unaligned *)(const void *)p;
+}
 INLINE void store(float *p, vf v) {
   *(vf *)(void *)p = v;
 }

@@ -31,8 +31,10 @@ const char *ins_nonlinearity_name(ins_nonlinearity kind);
 double ins_nonlinearity_of(ins_nonlinearity kind, double x);
 double ins_nonlinearity_slope(ins_nonlinearity kind, double x);
 
-/** y[i] = f(x[i]), slope[i] = f'(x[i]) for n numbers, in float32 (relative 3e-7). y may be x; slope
- * may be NULL. The same bits for the same number, wherever it stands. */
+/** y[i] = f(x[i]), slope[i] = f'(x[i]) for n numbers, in float32: to a relative 3e-7 (where a slope
+ * changes its sign: of its largest value) and 1e-37. y may be x; slope may be NULL.
+ * The same bits for the same number, wherever it stands, on every instruction set; whole maps are
+ * better given to the table's own `nonlinear` (kernels_table.h), which is as wide as the set. */
 void ins_nonlinearity_run(ins_nonlinearity kind, size_t n, const float *x, float *y, float *slope);
 
 #endif

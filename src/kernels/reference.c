@@ -78,6 +78,58 @@ void ins_reference_separable_backward(const ins_conv_shape *shape, const float *
   run(shape, wt, ws, dx, (double *)(uintptr_t)dy, plane, true);
 }
 
+/* y += one tap's weight times x, over all frames of one pair of channels; or transposed. */
+static void dense_tap(const ins_conv_shape *s, double weight, int k, int a, int b, double *x,
+                      double *y, bool transposed) {
+  for (int t = 0; t < s->out_t; t++) {
+    const int frame = t + k - s->shift_t;
+    if (frame < 0 || frame >= s->in_t) continue;
+    for (int h = 0; h < s->out_h; h++) {
+      const int row = h + a - s->pad_h;
+      if (row < 0 || row >= s->in_h) continue;
+      double *from = x + (size_t)frame * x_plane(s) + (size_t)row * (size_t)s->in_w;
+      double *to = y + (size_t)t * y_plane(s) + (size_t)h * (size_t)s->out_w;
+      for (int w = 0; w < s->out_w; w++) {
+        const int column = w + b - s->pad_w;
+        if (column < 0 || column >= s->in_w) continue;
+        if (transposed)
+          from[column] += weight * to[w];
+        else
+          to[w] += weight * from[column];
+      }
+    }
+  }
+}
+
+static void dense(const ins_conv_shape *s, int groups, const float *w, double *x, double *y,
+                  bool transposed) {
+  const int in_group = s->in_channels / groups, out_group = s->out_channels / groups;
+  for (int o = 0; o < s->out_channels; o++) {
+    double *to = y + (size_t)o * (size_t)s->out_t * y_plane(s);
+    for (int i = 0; i < in_group; i++) {
+      double *from = x + (size_t)(o / out_group * in_group + i) * (size_t)s->in_t * x_plane(s);
+      for (int k = 0; k < s->kernel_t; k++) {
+        for (int a = 0; a < s->kernel_h; a++) {
+          for (int b = 0; b < s->kernel_w; b++)
+            dense_tap(s, (double)*w++, k, a, b, from, to, transposed);
+        }
+      }
+    }
+  }
+}
+
+void ins_reference_dense(const ins_conv_shape *shape, int groups, const float *w, const double *x,
+                         double *y) {
+  memset(y, 0, (size_t)shape->out_channels * (size_t)shape->out_t * y_plane(shape) * sizeof *y);
+  dense(shape, groups, w, (double *)(uintptr_t)x, y, false);
+}
+
+void ins_reference_dense_backward(const ins_conv_shape *shape, int groups, const float *w,
+                                  const double *dy, double *dx) {
+  memset(dx, 0, (size_t)shape->in_channels * (size_t)shape->in_t * x_plane(shape) * sizeof *dx);
+  dense(shape, groups, w, dx, (double *)(uintptr_t)dy, true);
+}
+
 double ins_reference_elu(double x) {
   return x > 0 ? x : expm1(x);
 }

@@ -15,6 +15,12 @@ void ins_reference_separable(const ins_conv_shape *shape, const float *wt, const
 void ins_reference_separable_backward(const ins_conv_shape *shape, const float *wt, const float *ws,
                                       const double *dy, double *plane, double *dx);
 
+/** The same with w [o, i / groups, k, a, b]: any paddings, y over all frames. */
+void ins_reference_dense(const ins_conv_shape *shape, int groups, const float *w, const double *x,
+                         double *y);
+void ins_reference_dense_backward(const ins_conv_shape *shape, int groups, const float *w,
+                                  const double *dy, double *dx);
+
 double ins_reference_elu(double x);
 double ins_reference_elu_slope(double x);
 /** log(1 + exp(x)), and x itself above 20, as torch's. */

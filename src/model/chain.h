@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** The engine of all cores: a chain of steps, of which some may be stacked into the result, and a
- * cut of the first frames. A kind of core is a function that builds a chain from an architecture.
+ * cut of the first frames. A kind of core is a function that builds a chain from an architecture
+ * (conv_layer.h) and a table of these functions.
  */
 #ifndef INSILICO_CHAIN_H
 #define INSILICO_CHAIN_H
@@ -10,16 +11,19 @@
 
 typedef struct ins_chain {
   ins_step *steps;
-  size_t n_steps;
+  size_t n_steps;   /* may be 0: the stimulus itself */
   long in_channels; /* of the stimulus */
   long cut;         /* frames dropped from the start of the last step's output */
-  /** Steps whose outputs are concatenated along channels in place of the last one's output; NULL:
-   * just the last one's. */
+  /** Steps whose outputs, of the same size, are concatenated along channels in place of the last
+   * one's output; the last step is among them. NULL: just the last one's. */
   const size_t *stack;
   size_t n_stack;
   ins_layer_info *info; /* of the convolutions, for people */
   size_t n_layers;
 } ins_chain;
+
+/** Size of what the first n steps make of an input; zeros when nothing is left. */
+ins_size ins_chain_size(const ins_chain *chain, ins_size in, size_t n);
 
 /* The ops of every kind of core, over a chain. */
 void ins_chain_describe(const void *chain, ins_model_info *info);

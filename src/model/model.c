@@ -4,8 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const ins_core_ops *const cores[] = {&ins_core_simple};
-static const ins_readout_ops *const readouts[] = {&ins_readout_gaussian_mask};
+static const ins_core_ops *const cores[] = {&ins_core_simple, &ins_core_stacked,
+                                            &ins_core_conv_gru, &ins_core_dummy,
+                                            &ins_core_image};
+static const ins_readout_ops *const readouts[] = {
+    &ins_readout_gaussian_mask, &ins_readout_factorized,       &ins_readout_point_gaussian,
+    &ins_readout_lnp,           &ins_readout_spatial_contrast, &ins_readout_spatial_x_feature,
+    &ins_readout_single_lnp,    &ins_readout_single_spatial_contrast};
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
@@ -325,6 +330,12 @@ void ins_model_window(const ins_model *model, size_t f, long *first, long *last)
     if (k == 0 || from < *first) *first = from;
     if (k == 0 || to > *last) *last = to;
   }
+}
+
+bool ins_model_remembers(const ins_model *model) {
+  long first[2], last;
+  for (size_t f = 0; f < 2; f++) ins_model_window(model, f, &first[f], &last);
+  return first[0] != first[1];
 }
 
 void ins_model_mask(const ins_model *model, size_t neuron, float *out) {

@@ -91,7 +91,18 @@ typedef struct ins_readout_ops {
 } ins_readout_ops;
 
 extern const ins_core_ops ins_core_simple;
+extern const ins_core_ops ins_core_stacked;
+extern const ins_core_ops ins_core_conv_gru;
+extern const ins_core_ops ins_core_dummy;
+extern const ins_core_ops ins_core_image;
 extern const ins_readout_ops ins_readout_gaussian_mask;
+extern const ins_readout_ops ins_readout_factorized;
+extern const ins_readout_ops ins_readout_point_gaussian;
+extern const ins_readout_ops ins_readout_lnp;
+extern const ins_readout_ops ins_readout_spatial_contrast;
+extern const ins_readout_ops ins_readout_spatial_x_feature;
+extern const ins_readout_ops ins_readout_single_lnp;
+extern const ins_readout_ops ins_readout_single_spatial_contrast;
 
 /** A part of a composite model: neuron `first + k` of the composite is its neuron k. */
 typedef struct ins_member {

@@ -33,8 +33,10 @@ typedef struct ins_step_request {
   const ins_kernels *kernels;
   size_t n_slots;
   bool gradient;
-  ins_size in, out;             /* whole sizes */
-  ins_frames live_in, live_out; /* of which these frames are live */
+  bool lanes;       /* the output is lanes: forward_lanes and backward_lanes run */
+  ins_size in, out; /* whole sizes */
+  /* Of which these frames are live; live_in holds at least what live_out needs. */
+  ins_frames live_in, live_out;
 } ins_step_request;
 
 typedef struct ins_step_ops {
@@ -49,6 +51,12 @@ typedef struct ins_step_ops {
   void (*forward)(void *plan, size_t slot, const ins_maps *x, const ins_maps *y);
   /** dx = (d y / d x)^T dy for the slot's last forward pass; dx is overwritten, dy may be. */
   void (*backward)(void *plan, size_t slot, const ins_maps *dy, const ins_maps *dx);
+  /** NULL, or the same for a readout of lanes above the last step, without a detour over planar
+   * maps: y and dy are [block][live frame][pixel][lane], blocks of kernels->lanes channels. */
+  void (*forward_lanes)(void *plan, size_t slot, const ins_maps *x, float *y);
+  void (*backward_lanes)(void *plan, size_t slot, float *dy, const ins_maps *dx);
+  /** backward writes nothing behind the frames of dx, so that they may be the stimulus' own. */
+  bool tight;
   /** Plain double loops over all frames, contiguous: x [c,t,h,w] -> y. `tape` is what backward
    * needs, in the arena; x and y stay as they are until then. */
   ins_status (*reference)(const void *step, ins_size in, const double *x, double *y,

@@ -21,6 +21,7 @@ typedef struct builder {
   struct fy_diag *diag;
   const char *origin;
   ins_key_places *keys;
+  bool python; /* Python's tuples are lists */
   size_t n_nodes;
   anchor *anchors;
   size_t n_anchors, anchors_capacity;
@@ -265,12 +266,22 @@ static ins_status container(builder *b, struct fy_event *event, int depth, ins_v
   return list ? sequence(b, depth + 1, *out) : mapping(b, depth + 1, *out);
 }
 
+/* PyYAML writes a tuple as a list with a tag of its own. */
+static bool is_tuple(struct fy_event *event, struct fy_token *tag) {
+  static const char tuple[] = "tag:yaml.org,2002:python/tuple";
+  size_t n = 0;
+  const char *s = fy_token_get_text(tag, &n);
+  return event->type == FYET_SEQUENCE_START && s && n == strlen(tuple) && memcmp(s, tuple, n) == 0;
+}
+
 static ins_status build(builder *b, struct fy_event *event, int depth, ins_value **out) {
   char at[512];
+  struct fy_token *tag = fy_event_get_tag_token(event);
   *out = NULL;
-  if (fy_event_get_tag_token(event))
-    return ins_fail(INS_ERR_ARGUMENT, "%stags (!) have no meaning in a job; remove it",
-                    place(b, fy_event_start_mark(event), at));
+  if (tag && !(b->python && is_tuple(event, tag)))
+    return ins_fail(INS_ERR_ARGUMENT, "%s%s", place(b, fy_event_start_mark(event), at),
+                    b->python ? "a tag (!) other than !!python/tuple, which is not read"
+                              : "tags (!) have no meaning in a job; remove it");
   ins_status status = count(b, 1, event);
   if (status != INS_OK) return status;
   if (event->type == FYET_ALIAS) return alias(b, event, depth, out);
@@ -344,21 +355,25 @@ static void close_parser(builder *b) {
   ins_free(&b->anchors);
 }
 
-ins_status ins_yaml_parse(const char *text, size_t n, const char *origin, ins_key_places *keys,
-                          ins_value **out) {
-  builder b = {.origin = origin, .keys = keys};
+static ins_status parse(builder *b, const char *text, size_t n, ins_value **out) {
   *out = NULL;
   if (n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* the byte-order mark of some editors */
     text += 3;
     n -= 3;
   }
-  ins_status status = check_text(&b, text, n);
+  ins_status status = check_text(b, text, n);
   if (status != INS_OK || n == 0) return status;
-  status = open_parser(&b, text, n);
-  if (status == INS_OK) status = document(&b, out);
-  close_parser(&b);
+  status = open_parser(b, text, n);
+  if (status == INS_OK) status = document(b, out);
+  close_parser(b);
   if (status != INS_OK) ins_value_destroy(out);
   return status;
+}
+
+ins_status ins_yaml_parse(const char *text, size_t n, const char *origin, ins_key_places *keys,
+                          ins_value **out) {
+  builder b = {.origin = origin, .keys = keys};
+  return parse(&b, text, n, out);
 }
 
 static ins_status read_all(const char *path, char **text, size_t *n) {
@@ -380,12 +395,22 @@ static ins_status read_all(const char *path, char **text, size_t *n) {
   return status;
 }
 
-ins_status ins_yaml_read(const char *path, ins_key_places *keys, ins_value **out) {
+static ins_status read_file(builder *b, const char *path, ins_value **out) {
   char *text = NULL;
   size_t n = 0;
   *out = NULL;
   ins_status status = read_all(path, &text, &n);
-  if (status == INS_OK) status = ins_yaml_parse(text, n, path, keys, out);
+  if (status == INS_OK) status = parse(b, text, n, out);
   ins_free(&text);
   return status;
+}
+
+ins_status ins_yaml_read(const char *path, ins_key_places *keys, ins_value **out) {
+  builder b = {.origin = path, .keys = keys};
+  return read_file(&b, path, out);
+}
+
+ins_status ins_yaml_read_python(const char *path, ins_value **out) {
+  builder b = {.origin = path, .python = true};
+  return read_file(&b, path, out);
 }

@@ -164,8 +164,77 @@ def hostile() -> None:
     torch.save({"x": torch.ones(2)}, DATA / "before_1_6.pt", _use_new_zipfile_serialization=False)
 
 
+def old_torch() -> None:
+    """Files of torch before 1.6: what torch writes on request, and what only older ones wrote."""
+    for name, content in (("old_tensors.pt", tensors()), ("old_values.pt", values())):
+        if name == "old_tensors.pt":
+            # The old form has no element types that came after it.
+            content = {k: v for k, v in content.items() if k not in ("u16", "u32", "u64")}
+        torch.save(content, DATA / name, _use_new_zipfile_serialization=False)
+    plain = io.BytesIO()
+    torch.save({"x": torch.ones(2)}, plain, _use_new_zipfile_serialization=False)
+    whole = plain.getvalue()
+    head = whole[: whole.index(b"}q\x00X\x01\x00\x00\x00x") - 2]
+    # A view of a storage, as before torch 0.4: elements 1 to 4 of six, and of these two from the first on.
+    storage = b"(" + text("storage") + b"ctorch\nFloatStorage\n" + text("77") + text("cuda:0") + b"K\x06"
+    view = storage + b"(" + text("78") + b"K\x01K\x03ttQ"
+    arguments = b"(" + view + b"K\x01(K\x02t(K\x01tt"
+    object_ = b"\x80\x02}" + text("v") + b"ctorch._utils\n_rebuild_tensor\n" + arguments + b"Rs."
+    keys = pickle.dumps(["77"], 2)
+    data = struct.pack("<q", 6) + np.arange(6, dtype="<f4").tobytes()
+    (DATA / "old_view.pt").write_bytes(head + object_ + keys + data)
+    beyond = object_.replace(b"K\x01K\x03ttQ", b"K\x01K\x02ttQ")
+    (DATA / "old_view_beyond.pt").write_bytes(head + beyond + keys + data)
+    (DATA / "old_cut.pt").write_bytes(whole[:-4])
+    (DATA / "old_count.pt").write_bytes(whole[:-16] + struct.pack("<q", 2**61) + whole[-8:])
+    stranger = head + pickle.dumps({}, 2) + pickle.dumps(["9"], 2) + data
+    (DATA / "old_stranger.pt").write_bytes(stranger)
+    loop = head + b"\x80\x02]q\x00h\x00a." + pickle.dumps([], 2)
+    (DATA / "old_loop.pt").write_bytes(loop)
+    deep = head + b"\x80\x02" + b"]" * 5000 + b"a" * 4999 + b"." + pickle.dumps([], 2)
+    (DATA / "old_deep.pt").write_bytes(deep)
+    (DATA / "old_system.pt").write_bytes(head + pickle.dumps({"x": System()}, 2) + pickle.dumps([], 2))
+
+
+def pickles() -> None:
+    """Bare pickles, and what hides in files."""
+    info = {
+        "stim_mean": 37.9, "neuron_ids": np.arange(5, dtype=np.int64), "traces": np.ones((2, 3)),
+        "names": np.array(["a", "bc"]), "sessions": {"s1": (1, 2)}, "none": None,
+    }  # fmt: skip
+    for protocol in (2, 4, 5):
+        (DATA / f"info_{protocol}.pkl").write_bytes(pickle.dumps(info, protocol))
+    harmless = pickle.dumps({"x": [1, 2]}, 4)
+    (DATA / "second.pkl").write_bytes(harmless + pickle.dumps(System(), 4))
+    (DATA / "broken_later.pkl").write_bytes(pickle.dumps([System(), 1], 2)[:-3] + b"\xff.")
+    escape = b"cbuiltins\ngetattr\n(cos\npath\n" + text("sys\x1b[31mtem") + b"tR."
+    (DATA / "getattr.pkl").write_bytes(b"\x80\x02" + escape)
+    # A name put together while loading, one reached through a module's own imports, and a changed class.
+    (DATA / "computed.pkl").write_bytes(
+        b"\x80\x04cbuiltins\nstr\n(C\x02osX\x05\x00\x00\x00asciitRX\x06\x00\x00\x00system\x93.")
+    (DATA / "nested.pkl").write_bytes(b"\x80\x04" + text("numpy") + text("os.system") + b"\x93(" + text("ls") + b"tR.")
+    (DATA / "changed_class.pkl").write_bytes(b"\x80\x02ctorch.nn.modules.module\nModule\n}" + text("x") + b"K\x01sb.")
+    target = {"hyper_parameters": {"core": {"_target_": "os.system", "command": "ls"}}, "state_dict": {}}
+    write_zip("target.pt", [("a/data.pkl", pickle.dumps(target, 2))])
+    write_zip("second_member.pt", [("a/data.pkl", pickle.dumps({}, 2)), ("a/extra/x.pkl", pickle.dumps(System(), 4))])
+    write_zip("twice.pt", [("a/data.pkl", pickle.dumps({}, 2)), ("a/DATA.pkl", pickle.dumps(System(), 2))])
+    np.save(DATA / "objects.npy", np.array([System(), 1], dtype=object), allow_pickle=True)
+    np.save(DATA / "numbers.npy", np.arange(3.0))
+    module = torch.nn.Sequential(collections.OrderedDict(a=torch.nn.Linear(2, 3), b=torch.nn.ReLU()))
+    write_torch("module.pt", module)
+    write_torch("nested.pt", {"epoch": 3, "state_dict": {"a.w": torch.ones(2, 3)}, "more": [torch.ones(4), {"k": 1}],
+                              "hyper": {"lr": 0.1}})  # fmt: skip
+    tar = bytearray(512)
+    tar[:8] = b"storages"
+    tar[148:156] = b" " * 8
+    tar[148:155] = b"%06o\0" % sum(tar)
+    (DATA / "old_tar.pt").write_bytes(bytes(tar) + bytes(1024))
+
+
 def main() -> None:
     DATA.mkdir(exist_ok=True)
+    old_torch()
+    pickles()
     write_torch("tensors.pt", tensors())
     for protocol in (2, 5):
         write_torch(f"values_{protocol}.pt", values(), pickle_protocol=protocol)

@@ -128,6 +128,71 @@ static void memory_stays_in_proportion(void **state) {
   assert_true(usage.ru_maxrss / 1024 < most_mb);
 }
 
+/* A torch ZIP file around a pickle, deflated or not, written by hand: one member, no checksum. */
+static void write_zip(const void *pickle, size_t n) {
+  static const char member[] = "a/data.pkl";
+  enum { NAME = sizeof member - 1, LOCAL = 30, ENTRY = 46, END = 22 };
+  unsigned char *zip = calloc(1, n + LOCAL + ENTRY + END + 2 * NAME);
+  unsigned char *entry = zip + LOCAL + NAME + n, *end = entry + ENTRY + NAME;
+  const uint32_t size = (uint32_t)n, at = (uint32_t)(entry - zip), length = ENTRY + NAME;
+  memcpy(zip, "PK\3\4", 4);
+  memcpy(zip + 18, &size, 4);
+  memcpy(zip + 22, &size, 4);
+  zip[26] = NAME;
+  memcpy(zip + LOCAL, member, NAME);
+  memcpy(zip + LOCAL + NAME, pickle, n);
+  memcpy(entry, "PK\1\2", 4);
+  memcpy(entry + 20, &size, 4);
+  memcpy(entry + 24, &size, 4);
+  entry[28] = NAME;
+  memcpy(entry + ENTRY, member, NAME);
+  memcpy(end, "PK\5\6", 4);
+  end[8] = end[10] = 1;
+  memcpy(end + 12, &length, 4);
+  memcpy(end + 16, &at, 4);
+  write_bytes(name, zip, (size_t)(end + END - zip));
+  free(zip);
+}
+
+/* What makes the most of every byte: nodes, groups, references, values, long names. docs/safety.md
+ * states 320 MB and 48 times the file's size. */
+static void the_stated_bound_on_memory_holds(void **state) {
+  (void)state;
+  static const struct {
+    const char *begin, *again, *end;
+  } cases[] = {{"(", "]", "l."},
+               {"(", "N", "l."},
+               {"(", "K\1", "l."},
+               {"", "(", "."},
+               {"(]q\1", "h\1", "l."},
+               {"", "]", "."},
+               {"(", "}", "l."},
+               {"(", "cabcdefgh\nabcdefgh\n", "l."},
+               {"(", "cabcdefgh\nabcdefgh\n)R", "l."},
+               {"(", "VA\n", "l."},
+               {"(", "U\1A", "l."},
+               {"(", "]K\1a", "l."}};
+  enum { N = 2 << 20 };
+  char *bytes = malloc(N + 64);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    size_t n = strlen(cases[i].begin), step = strlen(cases[i].again);
+    memcpy(bytes, cases[i].begin, n);
+    for (; n + step <= N; n += step) memcpy(bytes + n, cases[i].again, step);
+    memcpy(bytes + n, cases[i].end, strlen(cases[i].end));
+    write_zip(bytes, n + strlen(cases[i].end));
+    read_everything(name);
+    open_and_close(name);
+  }
+  free(bytes);
+#ifndef __SANITIZE_ADDRESS__
+  struct rusage usage;
+  const long bound_mb = 320 + 48 * (N >> 20), own_mb = 32;
+  assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+  print_message("most memory used: %ld MB of %ld\n", usage.ru_maxrss / 1024, bound_mb);
+  assert_true(usage.ru_maxrss / 1024 < bound_mb + own_mb);
+#endif
+}
+
 static int make_name(void **state) {
   (void)state;
   snprintf(name, sizeof name, "test_fuzz_%ld.ckpt", (long)getpid());
@@ -146,6 +211,7 @@ int main(void) {
       cmocka_unit_test(files_cut_short_never_crash),
       cmocka_unit_test(changed_pickles_never_crash),
       cmocka_unit_test(memory_stays_in_proportion),
+      cmocka_unit_test(the_stated_bound_on_memory_holds),
   };
   return cmocka_run_group_tests(tests, make_name, remove_file);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The inert pickle machine, on pickles written by Python and by hand. */
+#include <unistd.h>
+
 #include "checkpoint/pickle.h"
+#include "checkpoint/pickle_file.h"
 #include "support.h"
 
 static ins_status read_pickle(const void *bytes, size_t n, ins_pickle *out) {
@@ -162,6 +165,68 @@ static void numbers_beyond_64_bits_and_texts_with_escapes_are_kept(void **state)
   ins_pickle_free(&p);
 }
 
+static void a_file_that_is_one_pickle_becomes_a_plain_value(void **state) {
+  (void)state;
+  static const char *const files[] = {DATA "info_2.pkl", DATA "info_4.pkl", DATA "info_5.pkl"};
+  for (int i = 0; i < 3; i++) {
+    ins_value *value;
+    ins_text json = {0};
+    assert_ok(ins_pickle_file_value(files[i], &value));
+    ins_value_json(value, 64, &json);
+    assert_string_equal(json.data,
+                        "{\"stim_mean\":37.9,\"neuron_ids\":[0,1,2,3,4],"
+                        "\"traces\":[[1.0,1.0,1.0],[1.0,1.0,1.0]],\"names\":[\"a\",\"bc\"],"
+                        "\"sessions\":{\"s1\":[1,2]},\"none\":null}");
+    ins_text_free(&json);
+    ins_value_destroy(&value);
+  }
+  ins_value *none;
+  assert_int_equal(ins_pickle_file_value(DATA "nowhere.pkl", &none), INS_ERR_IO);
+  assert_int_equal(ins_pickle_file_value(DATA "numbers.npy", &none), INS_ERR_FORMAT);
+  assert_null(none);
+}
+
+/* What a byte of a pickle makes takes far more than a byte: groups, references, entries. All of it
+ * counts. */
+static void graphs_out_of_proportion_are_refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *again, *end;
+  } cases[] = {{"(", "."}, {"N", "."}, {"]", "."}, {"2", "."}, {"}", "."}, {"h\1", "."}};
+  enum { N = 1 << 20 };
+  unsigned char *bytes = malloc(N + 8);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    ins_pickle_run run = {.most_bytes = 1 << 20};
+    ins_pickle p;
+    size_t step = strlen(cases[i].again);
+    memcpy(bytes, "Nq\1", 3);
+    for (size_t k = 0; k < N; k++) bytes[3 + k] = (unsigned char)cases[i].again[k % step];
+    assert_int_equal(ins_pickle_read_some(bytes, N, "test", &run, &p), INS_ERR_FORMAT);
+    assert_message("far more objects");
+    assert_true(p.spent < (1 << 20) + 200);
+    ins_pickle_free(&p);
+  }
+  free(bytes);
+}
+
+static void a_second_pickle_begins_where_the_first_ends(void **state) {
+  (void)state;
+  static const unsigned char two[] = "\x80\2K\1.\x80\2K\2.";
+  ins_pickle_run run = {.most_bytes = 1 << 16};
+  ins_pickle p;
+  assert_ok(ins_pickle_read_some(two, sizeof two - 1, "test", &run, &p));
+  assert_int_equal(run.end, 5);
+  assert_int_equal(ins_pk(&p, p.root)->integer, 1);
+  ins_pickle_free(&p);
+  assert_int_equal(ins_pickle_read_some(two, 3, "test", &run, &p), INS_ERR_FORMAT);
+  assert_true(run.starved);
+  ins_pickle_free(&p);
+  assert_int_equal(ins_pickle_read_some((const unsigned char *)"\xff.", 2, "test", &run, &p),
+                   INS_ERR_FORMAT);
+  assert_false(run.starved);
+  ins_pickle_free(&p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_protocol_gives_the_same_nodes),
@@ -171,6 +236,9 @@ int main(void) {
       cmocka_unit_test(persistent_ids_and_the_memo_are_nodes),
       cmocka_unit_test(a_later_entry_replaces_an_earlier_one),
       cmocka_unit_test(damaged_pickles_are_refused_with_the_byte),
+      cmocka_unit_test(a_file_that_is_one_pickle_becomes_a_plain_value),
+      cmocka_unit_test(graphs_out_of_proportion_are_refused),
+      cmocka_unit_test(a_second_pickle_begins_where_the_first_ends),
       cmocka_unit_test(numbers_beyond_64_bits_and_texts_with_escapes_are_kept),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,77 @@ static void tensors_of_every_type_and_stride_are_contiguous_arrays(void **state)
   ins_torch_close(&file);
 }
 
+/* The same objects by way of torch's older container. */
+static void files_from_before_torch_1_6_hold_the_same(void **state) {
+  (void)state;
+  static const char *const pairs[][2] = {{DATA "tensors.pt", DATA "old_tensors.pt"},
+                                         {DATA "values_2.pt", DATA "old_values.pt"}};
+  for (int i = 0; i < 2; i++) {
+    ins_torch_file *zip, *old;
+    ins_value *expected = NULL, *v = NULL;
+    assert_ok(ins_torch_open(pairs[i][0], &zip));
+    assert_ok(ins_torch_value(zip, ins_torch_root(zip), &expected));
+    assert_ok(ins_torch_open(pairs[i][1], &old));
+    assert_ok(ins_torch_value(old, ins_torch_root(old), &v));
+    assert_true(v->children.n >= expected->children.n - 3 && v->children.n > 0);
+    for (size_t k = 0; k < v->children.n; k++) {
+      /* NaN is equal to nothing, and an unknown tensor tells the key of its storage. */
+      if (strcmp(v->children.keys[k], "nan") == 0 || strcmp(v->children.keys[k], "complex") == 0)
+        continue;
+      if (!ins_value_equal(v->children.items[k], ins_map_get(expected, v->children.keys[k])))
+        fail_msg("%s differs", v->children.keys[k]);
+    }
+    ins_value_destroy(&expected);
+    ins_value_destroy(&v);
+    ins_torch_close(&zip);
+    ins_torch_close(&old);
+  }
+}
+
+/* Elements 1 to 3 of the storage are the view, and of these the second and third are the tensor. */
+static void views_of_storages_in_old_files_are_resolved(void **state) {
+  (void)state;
+  ins_status status;
+  char *json = torch_json(DATA "old_view.pt", &status);
+  assert_ok(status);
+  assert_string_equal(json, "{\"v\":[2.0,3.0]}");
+  free(json);
+}
+
+static void a_list_in_an_old_file_may_hold_itself(void **state) {
+  (void)state;
+  ins_status status;
+  char *json = torch_json(DATA "old_loop.pt", &status);
+  assert_ok(status);
+  assert_string_equal(json, "[\"<cycle>\"]");
+  free(json);
+}
+
+static void tar_files_are_refused_with_what_to_do(void **state) {
+  (void)state;
+  ins_torch_file *file;
+  assert_int_equal(ins_torch_open(DATA "old_tar.pt", &file), INS_ERR_UNSUPPORTED);
+  assert_message("torch.save it again");
+  assert_null(file);
+}
+
+/* A tensor that is the whole of its storage takes the bytes; another one of the same storage still
+ * finds them. */
+static void tensors_that_share_a_storage_are_independent_copies(void **state) {
+  (void)state;
+  ins_torch_file *file;
+  ins_value *first = NULL, *second = NULL;
+  assert_ok(ins_torch_open(DATA "no_checksums.pt", &file));
+  assert_ok(ins_torch_value(file, ins_torch_root(file), &first));
+  assert_ok(ins_torch_value(file, ins_torch_root(file), &second));
+  assert_true(ins_value_equal(first, second));
+  assert_ptr_not_equal(ins_map_get(first, "x")->array.data, ins_map_get(second, "x")->array.data);
+  ins_value_destroy(&first);
+  assert_true(ins_array_get(&ins_map_get(second, "x")->array, 2) == 2);
+  ins_value_destroy(&second);
+  ins_torch_close(&file);
+}
+
 static void python_and_numpy_objects_become_plain_values(void **state) {
   (void)state;
   static const char *const files[] = {DATA "values_2.pt", DATA "values_5.pt"};
@@ -137,7 +208,12 @@ static void files_that_lie_are_refused(void **state) {
       {"overlapping.pt", "overlap (byte 5)"},
       {"wide_view.pt", "unfolds"},
       {"foreign.zip", "no member data.pkl"},
-      {"before_1_6.pt", "ZIP directory"},
+      {"twice.pt", "have the name"},
+      {"old_cut.pt", "beyond the end (byte"},
+      {"old_count.pt", "beyond the end (byte"},
+      {"old_deep.pt", "nested"},
+      {"old_stranger.pt", "belongs to nothing"},
+      {"old_view_beyond.pt", "beyond its part"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     char path[512];
@@ -194,6 +270,11 @@ static void real_files_of_others_are_read_whole(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(tensors_of_every_type_and_stride_are_contiguous_arrays),
+      cmocka_unit_test(files_from_before_torch_1_6_hold_the_same),
+      cmocka_unit_test(views_of_storages_in_old_files_are_resolved),
+      cmocka_unit_test(a_list_in_an_old_file_may_hold_itself),
+      cmocka_unit_test(tar_files_are_refused_with_what_to_do),
+      cmocka_unit_test(tensors_that_share_a_storage_are_independent_copies),
       cmocka_unit_test(python_and_numpy_objects_become_plain_values),
       cmocka_unit_test(a_hostile_call_is_kept_as_a_description),
       cmocka_unit_test(files_without_checksums_and_deflated_ones_are_read),

@@ -216,6 +216,46 @@ static void files_that_cannot_be_read_are_named(void **state) {
   unlink(path);
 }
 
+static ins_status read_python(const char *text, ins_value **out) {
+  char path[] = "python_XXXXXX";
+  int file = mkstemp(path);
+  assert_int_equal(write(file, text, strlen(text)), strlen(text));
+  close(file);
+  ins_status status = ins_yaml_read_python(path, out);
+  unlink(path);
+  return status;
+}
+
+static void tuples_of_python_are_lists_and_other_tags_are_refused(void **state) {
+  (void)state;
+  static const char *const refused[] = {"a: !!python/object:os.system {}",
+                                        "a: !!python/object/apply:os.system [ls]",
+                                        "a: !!python/tuple {b: 1}",
+                                        "a: !!python/tuple 3",
+                                        "a: !!set {b: null}",
+                                        "a: !tuple [1]"};
+  ins_value *value;
+  ins_text json = {0};
+  assert_int_equal(
+      read_python("a: !!python/tuple\n- 1\n- 2.5\nb: !!python/tuple [x, !!python/tuple "
+                  "[]]\nc: &id !!python/tuple [3]\nd: *id\n",
+                  &value),
+      INS_OK);
+  ins_value_json(value, 10, &json);
+  assert_string_equal(json.data, "{\"a\":[1,2.5],\"b\":[\"x\",[]],\"c\":[3],\"d\":[3]}");
+  ins_text_free(&json);
+  ins_value_destroy(&value);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    assert_int_equal(read_python(refused[i], &value), INS_ERR_ARGUMENT);
+    assert_non_null(strstr(ins_message(), "a tag (!) other than !!python/tuple"));
+    assert_null(value);
+  }
+  /* A job has no tags at all. */
+  static const char job[] = "a: !!python/tuple [1]";
+  assert_int_equal(ins_yaml_parse(job, strlen(job), "job.yaml", NULL, &value), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "tags (!) have no meaning in a job"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(scalars_follow_the_core_schema),
@@ -230,6 +270,7 @@ int main(void) {
       cmocka_unit_test(nothing_is_nothing),
       cmocka_unit_test(damaged_text_never_crashes),
       cmocka_unit_test(files_that_cannot_be_read_are_named),
+      cmocka_unit_test(tuples_of_python_are_lists_and_other_tags_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

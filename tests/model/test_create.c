@@ -117,8 +117,8 @@ static void what_cannot_be_computed_is_named(void **state) {
   (void)state;
   expect_refusal(changed("core.kind", ins_value_text("gru")), INS_ERR_UNSUPPORTED, "'gru'");
   expect_refusal(changed("readout.kind", ins_value_text("point")), INS_ERR_UNSUPPORTED, "'point'");
-  expect_refusal(changed("core.convolution", ins_value_text("full")), INS_ERR_UNSUPPORTED,
-                 "'full'");
+  expect_refusal(changed("core.convolution", ins_value_text("sparse")), INS_ERR_UNSUPPORTED,
+                 "'sparse'");
 }
 
 static void a_parameter_without_a_place_is_refused(void **state) {

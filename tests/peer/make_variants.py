@@ -1,141 +1,40 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Small untrained checkpoints which cover what openretina's default model family can vary.
+"""Small untrained models, one for each kind of core, readout and file, as committed golden data.
 
-Every variant has random weights, batch-norm statistics and masks, so that each term of the
-model shows in the responses. Checkpoints are written by Lightning, read back by openretina's own
-loader, and only the model which was read back computes the golden arrays. Writes
+Every model has random weights, batch-norm statistics and masks, so that each term of it shows in
+the responses. Models are written and read back by openretina itself, and only what was read back
+computes the golden arrays. Writes
 
-    tests/golden/variants/<name>/     default family: must be supported
-    tests/golden/unsupported/<name>/  other cores and readouts, for error messages at first
+    tests/golden/variants/<name>/     must run
+    tests/golden/unsupported/<name>/  must be refused by name
 
-each with model.ckpt (or model.pth), stimulus.npy [B,C,T,H,W], responses_all.npy [B,T',N] and
-gradient.npy [B,C,T,H,W], the gradient of each sample's mean response over frames and neurons.
+each with the model's files, stimulus.npy [B,C,T,H,W], responses_all.npy [B,T',N], dr.npy [B,T',N]
+and gradient.npy [B,C,T,H,W], the gradient of the sum of responses times dr. make_matrix.py makes
+many more, which are not kept.
 """
 
 from __future__ import annotations
 
 import argparse
-import zlib
-from dataclasses import dataclass, field
+import shutil
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from omegaconf import OmegaConf
 
 import peer_tools
-from openretina.models.core_readout import (
-    BaseCoreReadout,
-    ExampleCoreReadout,
-    UnifiedCoreReadout,
-    load_core_readout_model,
+from core_readouts import (
+    CONDITIONED_CORE,
+    CORE,
+    DUMMY_CORE,
+    FACTORIZED,
+    GRU_CORE,
+    LNP,
+    POINT,
+    Variant,
 )
-
-BATCH = 2
-# Inserted in this order, concatenated as a_late, b_early.
-TWO_SESSIONS = {"b_early": 2, "a_late": 3}
-
-# Temporal kernels of 6 frames and more: with fewer there is one sine only, which is 0 everywhere.
-CORE = {
-    "_target_": "openretina.modules.core.base_core.SimpleCoreWrapper",
-    "_convert_": "object",
-    "temporal_kernel_sizes": [9, 7],
-    "spatial_kernel_sizes": [3, 3],
-    "gamma_input": 0.0,
-    "gamma_in_sparse": 0.0,
-    "gamma_hidden": 0.0,
-    "gamma_temporal": 40.0,
-    "input_padding": 0,
-    "hidden_padding": True,
-    "maxpool_every_n_layers": None,
-    "downsample_input_kernel_size": None,
-    "convolution_type": "custom_separable",
-    "dropout_rate": 0.0,
-    "cut_first_n_frames": 0,
-}
-
-GRU_CORE = {
-    "_target_": "openretina.modules.core.gru_core.ConvGRUCore",
-    "_convert_": "object",
-    "temporal_kernel_sizes": [7, 6],
-    "spatial_kernel_sizes": [3, 3],
-    "use_gru": True,
-    "use_projections": True,
-    "gru_kwargs": {
-        "rec_channels": 4, "input_kern": 3, "rec_kern": 3, "groups": 1, "gamma_rec": 1,
-        "pad_input": True,
-    },
-}  # fmt: skip
-
-MASKS = {
-    "_target_": "openretina.modules.readout.multi_readout.MultiGaussianMaskReadout",
-    "_convert_": "object",
-    "scale": True,
-    "bias": True,
-    "gaussian_mean_scale": 6.0,
-    "gaussian_var_scale": 4.0,
-    "positive": True,
-    "mask_l1_reg": 0.4,
-    "feature_weights_l1_reg": 0.4,
-}
-
-FACTORIZED = {
-    "_target_": "openretina.modules.readout.multi_readout.MultiFactorizedReadout",
-    "_convert_": "object",
-    "mask_l1_reg": 0.1,
-    "weights_l1_reg": 0.1,
-    "laplace_mask_reg": 0.1,
-    "readout_bias": True,
-    "weights_constraint": "absnorm",
-    "mask_constraint": "abs",
-    "init_scales": [[0.0, 0.1], [0.0, 0.1]],
-}
-
-POINT = {
-    "_target_": "openretina.modules.readout.multi_readout.MultiSampledGaussianReadout",
-    "_convert_": "object",
-    "bias": True,
-    "init_mu_range": 0.9,
-    "init_sigma_range": 0.1,
-    "gauss_type": "full",
-}
-
-DUMMY_CORE = {
-    "_target_": "openretina.modules.core.base_core.DummyCore",
-    "_convert_": "object",
-    "cut_first_n_frames": 3,
-}
-
-LNP = {
-    "_target_": "openretina.modules.readout.multi_readout.MultipleLNPReadout",
-    "_convert_": "object",
-    "nonlinearity": "softplus",
-    "bias": True,
-}
-
-
-@dataclass
-class Variant:
-    """One checkpoint: what differs from the defaults above, and why it is here."""
-
-    why: str
-    core: dict[str, Any] = field(default_factory=dict)
-    readout: dict[str, Any] = field(default_factory=dict)
-    base_core: dict[str, Any] = field(default_factory=lambda: CORE)
-    base_readout: dict[str, Any] = field(default_factory=lambda: MASKS)
-    in_shape: tuple[int, int, int, int] = (2, 18, 8, 7)
-    hidden_channels: tuple[int, ...] | None = (4, 5)
-    sessions: dict[str, int] = field(default_factory=lambda: {"only": 3})
-    mean_activity: bool = False  # hand the readout mean activities, as trained models have
-    # lightning: DictConfig hyper-parameters; plain: dicts; example: the older class with keyword
-    # arguments; bare: a state dict beside a YAML file
-    container: str = "lightning"
-    dtype: torch.dtype = torch.float32
-    extreme_masks: bool = False
-    log_speed: float = 0.0
-
+from model_case import TWO_SESSIONS, Case, write_case
+from other_models import Ensemble, Legacy, SingleContrast, SingleLNP, SpatialContrast
 
 VARIANTS = {
     "one_layer": Variant(
@@ -199,6 +98,7 @@ VARIANTS = {
             "maxpool_every_n_layers": 2, "downsample_input_kernel_size": [2, 2, 1],
         },
         in_shape=(2, 23, 19, 10),
+        batch=1,
         hidden_channels=(3, 4, 3),
     ),
     "colour_squash": Variant(
@@ -235,26 +135,105 @@ VARIANTS = {
         "state dict in float16; openretina reads it into a float32 model",
         dtype=torch.float16,
     ),
-}  # fmt: skip
-
-UNSUPPORTED = {
-    "full_convolution": Variant("plain 3-D convolutions", core={"convolution_type": "full"}),
+    "full_convolution": Variant(
+        "plain 3-D convolutions", core={"convolution_type": "full"}, batch=1
+    ),
     "separable_convolution": Variant(
         "convolution in space, then in time across channels",
         core={"convolution_type": "separable", "gamma_temporal": 0.0, "hidden_padding": [0, 1, 1]},
+        batch=1,
+    ),
+    "separable_grows": Variant(
+        "the same padding for space and time convolution alike: a 5x5 kernel grows the image by 4; "
+        "a stored default log speed scales the output",
+        core={
+            "convolution_type": "separable", "gamma_temporal": 0.0, "temporal_kernel_sizes": [5, 4],
+            "spatial_kernel_sizes": [3, 5], "hidden_padding": [0, 2, 2],
+        },
+        log_speed=-0.3,
+        batch=1,
     ),
     "time_independent": Variant(
         "convolutions in space only",
         core={"convolution_type": "time_independent", "hidden_padding": [0, 1, 1]},
+        batch=1,
+    ),
+    "full_pooling": Variant(
+        "plain convolutions with both kinds of pooling and a squash of colours",
+        core={
+            "convolution_type": "full", "temporal_kernel_sizes": [4, 3], "channels": [1, 4, 3],
+            "maxpool_every_n_layers": 2, "downsample_input_kernel_size": [1, 2, 2],
+            "color_squashing_weights": [0.3, 0.7], "input_padding": True,
+        },
+        in_shape=(2, 9, 11, 10),
+        batch=1,
+        hidden_channels=None,
+    ),
+    "image_model": Variant(
+        "images: one frame in, one frame out",
+        core={"convolution_type": "time_independent", "temporal_kernel_sizes": [1, 1]},
+        in_shape=(2, 1, 8, 7),
     ),
     "gru_core": Variant(
-        "ConvGRUCore with projection and recurrence", base_core=GRU_CORE, hidden_channels=(4, 5)
+        "ConvGRUCore with projection and recurrence", base_core=GRU_CORE, hidden_channels=(4, 5),
+        batch=1,
+    ),
+    "gru_groups": Variant(
+        "recurrence in two groups without input padding; layers without batch-norm scale; three "
+        "layers, whose padding the core shifts by one; ReLU",
+        base_core=GRU_CORE,
+        core={
+            "temporal_kernel_sizes": [4, 3, 3], "spatial_kernel_sizes": [3, 3, 3],
+            "convolution_type": "full", "use_projections": False, "batch_norm_scale": False,
+            "nonlinearity": "ReLU", "input_padding": True,
+            "gru_kwargs": {
+                "rec_channels": 4, "input_kern": 2, "rec_kern": 3, "groups": 2, "pad_input": False,
+            },
+        },
+        in_shape=(2, 14, 9, 8),
+        hidden_channels=(3, 4, 6),
+        batch=1,
+    ),
+    "gru_core_speeds": Variant(
+        "ConvGRUCore trained with a log speed for each session, which its forward pass never uses; "
+        "no recurrence, no final nonlinearity; the factorized readout",
+        base_core=GRU_CORE,
+        core={
+            "use_gru": False, "batch_adaptation": True, "final_nonlinearity": False,
+            "batch_norm": False,
+        },
+        base_readout=FACTORIZED,
+        sessions=TWO_SESSIONS,
+        batch=1,
     ),
     "factorized_readout": Variant(
-        "free masks with constraints", base_readout=FACTORIZED, sessions=TWO_SESSIONS
+        "free masks with constraints", base_readout=FACTORIZED, sessions=TWO_SESSIONS,
+        batch=1,
+    ),
+    "factorized_without_bias": Variant(
+        "free masks without constraints; a stored bias that is not trained and not used",
+        base_readout=FACTORIZED,
+        readout={"readout_bias": False, "weights_constraint": None, "mask_constraint": None},
+        mean_activity=True,
+        batch=1,
     ),
     "point_gaussian_readout": Variant(
-        "one sampling point a neuron", base_readout=POINT, sessions=TWO_SESSIONS
+        "one sampling point a neuron", base_readout=POINT, sessions=TWO_SESSIONS,
+        batch=1,
+    ),
+    "point_shared": Variant(
+        "sampling points and features shared between neurons, no bias, corners not aligned, ELU",
+        base_readout=POINT,
+        readout={
+            "bias": False, "gauss_type": "isotropic", "align_corners": False,
+            "shared_features": {"match_ids": [7, 2, 2, 5]},
+            "shared_grid": {"match_ids": [1, 1, 0, 0]},
+            "nonlinearity_function": {
+                "_target_": "hydra.utils.get_method", "path": "torch.nn.functional.elu",
+            },
+        },
+        sessions={"b_early": 4, "a_late": 4},
+        batch=1,
     ),
     "lnp": Variant(
         "no core; one spatial kernel a neuron",
@@ -262,203 +241,83 @@ UNSUPPORTED = {
         base_readout=LNP,
         hidden_channels=None,
         sessions=TWO_SESSIONS,
+        batch=1,
+    ),
+    "lnp_over_core": Variant(
+        "one spatial kernel a neuron over feature maps, exponential, no bias",
+        base_readout=LNP,
+        readout={"nonlinearity": "exp", "bias": False},
+        batch=1,
+    ),
+    "cloned_lnp": Variant(
+        "the second session's readout clones the first one's, with scale and offset",
+        base_core=DUMMY_CORE,
+        base_readout=LNP,
+        readout={"clone_readout": True},
+        hidden_channels=None,
+        sessions={"b_early": 3, "a_late": 3},
+        patched="ClonedReadout.initialize does not take the argument it is given",
+        batch=1,
+    ),
+    "spatial_contrast": SpatialContrast(
+        "no core; spatial contrast of filters from STA files", settings={"temporal_crop_frames": 7},
+        batch=1,
+    ),
+    "single_lnp": SingleLNP(
+        "one cell, three separable filters, parametrized softplus",
+        settings={"rank": 3, "nonlinearity": "parametrized_softplus"},
+    ),
+    "single_spatial_contrast": SingleContrast(
+        "one cell, spatial contrast within a patch",
+        settings={"spat_crop_size": (5, 4), "temporal_crop_frames": 6},
+        batch=1,
     ),
     "nonzero_log_speed": Variant(
         "a stored default log speed which is not 0 (none is known in the wild): openretina "
         "honours it, so ignoring it silently would be wrong",
         log_speed=0.2,
+        batch=1,
+    ),
+    "legacy_ensemble": Legacy("two members in the layout of the published ensemble", batch=1),
+    "legacy_stack": Legacy(
+        "one member in today's torch format: the feature maps of both layers side by side, shifted "
+        "masks; plain dimensions as torch.Size",
+        settings={
+            "stack": None, "conv_type": "time_independent", "core_bias": True,
+            "batch_norm_scale": True, "readout_scale": False, "readout_positive": False,
+        },
+        seeds=(3,), zipped=True, as_size=True, in_shape=(2, 6, 8, 7),
+        model_fn="openretina.hoefling_2024.models.SFB3d_core_SxF3d_readout",
+    ),
+    "ensemble": Ensemble(
+        "two Lightning checkpoints, responses averaged",
+        member=Variant("a member", sessions=TWO_SESSIONS), n=2,
+        row="SimpleCoreWrapper, custom_separable", column="MultiGaussianMaskReadout",
+        batch=1,
+    ),
+}  # fmt: skip
+
+UNSUPPORTED = {
+    "conditioned_gru_core": Variant(
+        "ConvGRUCore whose layers are scaled and shifted by a condition, which no forward pass of "
+        "openretina's models hands on",
+        base_core=CONDITIONED_CORE,
+        batch=1,
     ),
 }
-
-
-# ------------------------------------------------- building
-
-
-def data_info(variant: Variant) -> dict[str, Any]:
-    """The least a model carries about its data."""
-    rng = np.random.default_rng(5)
-    info: dict[str, Any] = {
-        "n_neurons_dict": dict(variant.sessions),
-        "input_shape": (variant.in_shape[0], *variant.in_shape[2:]),
-        "sessions_kwargs": {
-            name: {"group_assignment": np.arange(1, n + 1)} for name, n in variant.sessions.items()
-        },
-        "stim_mean": 0.0,
-        "stim_std": 1.0,
-    }
-    if variant.mean_activity:
-        info["mean_activity_dict"] = {
-            name: torch.from_numpy(rng.uniform(0.2, 1.0, n).astype(np.float32))
-            for name, n in variant.sessions.items()
-        }
-    return info
-
-
-def architecture(variant: Variant) -> dict[str, Any]:
-    """The arguments of UnifiedCoreReadout as plain containers."""
-    arguments: dict[str, Any] = {
-        "in_shape": list(variant.in_shape),
-        "n_neurons_dict": dict(variant.sessions),
-        "core": variant.base_core | variant.core,
-        "readout": variant.base_readout | variant.readout,
-        "learning_rate": 0.01,
-    }
-    if variant.hidden_channels is not None:
-        arguments["hidden_channels"] = list(variant.hidden_channels)
-    return arguments
-
-
-def build(variant: Variant) -> BaseCoreReadout:
-    """A fresh model of openretina, weights still as its constructors leave them."""
-    if variant.container == "example":
-        return ExampleCoreReadout(
-            in_shape=variant.in_shape,
-            hidden_channels=variant.hidden_channels,
-            temporal_kernel_sizes=variant.base_core["temporal_kernel_sizes"],
-            spatial_kernel_sizes=variant.base_core["spatial_kernel_sizes"],
-            n_neurons_dict=dict(variant.sessions),
-            cut_first_n_frames_in_core=0,
-            core_hidden_padding=(0, 1, 1),
-            data_info=data_info(variant),
-        )
-    arguments = architecture(variant)
-    if variant.container != "plain":
-        arguments = dict(OmegaConf.create(arguments))
-    return UnifiedCoreReadout(data_info=data_info(variant), **arguments)
-
-
-def randomise(model: BaseCoreReadout, variant: Variant, generator: torch.Generator) -> None:
-    """Give every weight and statistic a value that matters and keep signals of order 1."""
-
-    def normal(tensor: torch.Tensor, mean: float, sd: float) -> torch.Tensor:
-        return mean + sd * torch.randn(tensor.shape, generator=generator)
-
-    def uniform(tensor: torch.Tensor, low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(tensor.shape, generator=generator)
-
-    mean_scale = variant.readout.get("gaussian_mean_scale", MASKS["gaussian_mean_scale"])
-    var_scale = variant.readout.get("gaussian_var_scale", MASKS["gaussian_var_scale"])
-    state = model.state_dict()
-    for name, value in state.items():
-        leaf = name.rsplit(".", 1)[1]
-        if leaf in ("sin_weights", "cos_weights"):
-            new = normal(value, 0.0, 1.0 / value.shape[2])
-        elif leaf == "weight_spatial":
-            new = normal(value, 0.0, float(np.prod(value.shape[1:])) ** -0.5)
-        elif leaf == "running_mean":
-            new = normal(value, 0.0, 0.3)
-        elif leaf == "running_var":
-            new = uniform(value, 0.3, 2.0)
-        elif ".norm." in name and leaf == "weight":
-            new = uniform(value, 0.5, 1.5) * torch.sign(normal(value, 1.0, 0.8))
-        elif ".norm." in name and leaf == "bias":
-            new = normal(value, 0.0, 0.5)
-        elif name.startswith("core") and leaf == "bias":
-            new = normal(value, 0.0, 0.3)
-        elif leaf == "_log_speed_default":
-            new = torch.full(value.shape, variant.log_speed)
-        elif leaf == "mask_mean":
-            new = uniform(value, -0.7, 0.7) / mean_scale
-        elif leaf == "mask_log_var":
-            new = uniform(value, -3.0, 0.5) / var_scale
-        elif leaf in ("features", "_features"):
-            new = normal(value, 0.3, 0.5)
-        elif leaf in ("mask_weights", "feature_weights"):
-            new = normal(value, 0.0, 0.3)
-        elif leaf == "_mu":
-            new = uniform(value, -1.2, 1.2)  # beyond 1, where the peer clamps
-        elif leaf == "weight":
-            new = normal(value, 0.0, float(np.prod(value.shape[1:])) ** -0.5)
-        elif leaf == "scale_param" and variant.readout.get("scale", True):
-            new = uniform(value, 0.5, 1.5)
-        elif leaf == "bias" and variant.readout.get("bias", True):
-            new = normal(value, 0.2, 0.3)
-        else:
-            continue  # buffers which are not the model, and biases which are not trained
-        value.copy_(new)
-    if variant.extreme_masks:
-        log_var = torch.tensor([-30.0, -4.5, 0.0, 2.0, 30.0, -2.0]) / var_scale
-        mean = torch.tensor(
-            [[0.01, 0.02], [0.9, -0.7], [0.0, 0.0], [3.0, -2.0], [0.0, 0.0], [1.6, 0.3]]
-        )
-        state["readout.only.mask_log_var"].copy_(log_var)
-        state["readout.only.mask_mean"].copy_(mean / mean_scale)
 
 
 # ------------------------------------------------- writing
 
 
-def use_old_names(path: Path) -> None:
-    """Call the readout biases as files of older releases do; the peer renames them back."""
-    checkpoint = torch.load(path, weights_only=False)
-    checkpoint["state_dict"] = {
-        name + "_param" if name.startswith("readout.") and name.endswith(".bias") else name: value
-        for name, value in checkpoint["state_dict"].items()
-    }
-    torch.save(checkpoint, path)
-
-
-def write_model(directory: Path, variant: Variant, model: BaseCoreReadout) -> BaseCoreReadout:
-    """Write the checkpoint and read it back as a user would."""
-    if variant.container == "bare":
-        torch.save(model.state_dict(), directory / "model.pth")
-        description = OmegaConf.create(architecture(variant))
-        OmegaConf.save(description, directory / "architecture.yaml")
-        fresh = UnifiedCoreReadout(**OmegaConf.load(directory / "architecture.yaml"))
-        fresh.load_state_dict(torch.load(directory / "model.pth"))
-        return fresh.eval()
-    peer_tools.save_checkpoint(model.to(variant.dtype), directory / "model.ckpt")
-    if variant.container == "example":
-        use_old_names(directory / "model.ckpt")
-    return load_core_readout_model(str(directory / "model.ckpt"), "cpu").eval()
-
-
-def write_variant(directory: Path, name: str, variant: Variant) -> dict[str, Any]:
-    """Everything of one variant; returns its description."""
-    directory.mkdir(parents=True, exist_ok=True)
-    seed = zlib.crc32(name.encode())  # of the name, so that adding one leaves the others alone
-    torch.manual_seed(seed)
-    generator = torch.Generator().manual_seed(seed)
-    model = build(variant)
-    randomise(model, variant, generator)
-    model = write_model(directory, variant, model)
-
-    noise = np.random.default_rng(seed).normal(size=(BATCH, *variant.in_shape))
-    peer_tools.save_array(directory / "stimulus.npy", noise)
-    x = peer_tools.load_tensor(directory / "stimulus.npy")
-    r = peer_tools.responses(model, x)
-    peer_tools.save_array(directory / "responses_all.npy", r)
-    peer_tools.save_array(
-        directory / "gradient.npy", peer_tools.mean_response_gradient(model, x)
-    )
-    if not torch.isfinite(r).all() or r.std(dim=1).min() < 1e-4:
-        raise RuntimeError(f"{name}: responses are not a useful test: {r}")
-    print(f"{name}: {list(x.shape)} -> {list(r.shape)}, mean {r.mean():.3f}, SD {r.std():.3f}")
-    file = "model.pth" if variant.container == "bare" else "model.ckpt"
-    return {
-        "name": name,
-        "why": variant.why,
-        "model": f"{name}/{file}",
-        "architecture": f"{name}/architecture.yaml" if variant.container == "bare" else None,
-        "container": variant.container,
-        "dtype": str(variant.dtype).removeprefix("torch."),
-        "stimulus_shape": list(x.shape),
-        "responses_shape": list(r.shape),
-        "sessions_sorted": sorted(variant.sessions),
-        "n_neurons": [variant.sessions[s] for s in sorted(variant.sessions)],
-        "core": variant.base_core | variant.core if variant.container != "example" else None,
-        "readout": variant.base_readout | variant.readout
-        if variant.container != "example"
-        else None,
-        "hidden_channels": variant.hidden_channels,
-    }
-
-
-def write_all(directory: Path, variants: dict[str, Variant], index: str) -> None:
-    entries = [write_variant(directory / name, name, v) for name, v in variants.items()]
-    peer_tools.save_json(
-        directory / index, {"versions": peer_tools.versions(), "variants": entries}
-    )
+def write_all(directory: Path, cases: dict[str, Case], index: str) -> None:
+    entries = []
+    for name, case in cases.items():
+        shutil.rmtree(directory / name, ignore_errors=True)
+        entries.append(write_case(directory / name, name, case, per_session=False, double=False))
+        print(name, entries[-1]["stimulus_shape"], "->", entries[-1]["responses_shape"])
+    content = {"versions": peer_tools.versions(), "variants": entries}
+    peer_tools.save_json(directory / index, content)
 
 
 def main() -> None:

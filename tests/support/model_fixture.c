@@ -63,8 +63,88 @@ static ins_value *padding(const char *text) {
   return n == 1 ? ins_value_int(by[0]) : ins_value_text(text);
 }
 
+static const char * or (const char *text, const char *fallback) {
+  return text ? text : fallback;
+}
+
+static bool is_core(const model_fixture *f, const char *kind) {
+  return strcmp(or (f->core, "simple"), kind) == 0;
+}
+
+static bool has_stack(const model_fixture *f) {
+  return is_core(f, "stacked") || is_core(f, "image");
+}
+
+/* Layers named by `stack`; the number of them. */
+static int stacked_layers(const model_fixture *f, int out[FIXTURE_LAYERS]) {
+  int n = 0;
+  for (int l = 0; !f->stack && l < f->n_layers; l++) out[n++] = l;
+  for (const char *at = f->stack; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+    out[n++] = atoi(at);
+  return n;
+}
+
+/* Channels that the readout reads. */
+static int n_features(const model_fixture *f) {
+  int layers[FIXTURE_LAYERS], sum = 0;
+  if (is_core(f, "dummy")) return f->in_shape[0];
+  if (!has_stack(f)) return f->channels[f->n_layers - 1];
+  for (int n = stacked_layers(f, layers), i = 0; i < n; i++) sum += f->channels[layers[i]];
+  return sum;
+}
+
+static ins_value *weights_of_colours(const model_fixture *f) {
+  ins_value *list = ins_value_list();
+  for (int c = 0; c < f->in_shape[0]; c++) must(ins_list_take(list, ins_value_real(0.5)));
+  return list;
+}
+
+static void set_simple(ins_value *map, const model_fixture *f) {
+  const struct {
+    const char *path;
+    ins_value *value;
+  } settings[] = {
+      {"core.input_padding", padding(f->input_padding)},
+      {"core.hidden_padding", padding(f->hidden_padding)},
+      {"core.dropout_rate", ins_value_real(0)},
+      {"core.maxpool_every_n_layers",
+       f->maxpool_every ? ins_value_int(f->maxpool_every) : ins_value_null()},
+      {"core.downsample_input_kernel_size",
+       f->downsample[0] ? int_list(f->downsample, 3) : ins_value_null()},
+      {"core.color_squashing_weights", f->squash ? weights_of_colours(f) : ins_value_null()},
+  };
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+    must(ins_value_set(map, settings[i].path, settings[i].value));
+}
+
+static void set_stacked(ins_value *map, const model_fixture *f) {
+  int layers[FIXTURE_LAYERS];
+  const int n = stacked_layers(f, layers);
+  const struct {
+    const char *path;
+    ins_value *value;
+  } settings[] = {
+      {"core.input_padding", ins_value_bool(strcmp(or (f->input_padding, "false"), "true") == 0)},
+      {"core.hidden_padding",
+       is_core(f, "image") ? ins_value_null()
+                           : ins_value_bool(strcmp(or (f->hidden_padding, "false"), "true") == 0)},
+      {"core.stack", !f->stack ? ins_value_null()
+                     : n == 1  ? ins_value_int(layers[0])
+                               : int_list(layers, n)},
+      {"core.nonlinearity", ins_value_text(or (f->nonlinearity, "ELU"))},
+      {"core.batch_norm", ins_value_bool(!f->no_batch_norm)},
+      {"core.batch_norm_scale", ins_value_bool(!f->no_scale)},
+      {"core.bias", ins_value_bool(!f->no_bias)},
+      {"core.final_nonlinearity", ins_value_bool(!f->no_final_nonlinearity)},
+      {"core.log_speed", f->log_speed ? ins_value_text("core.log_speed_a") : ins_value_null()},
+  };
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+    must(ins_value_set(map, settings[i].path, settings[i].value));
+}
+
 static ins_value *architecture(const model_fixture *f) {
-  ins_value *map = ins_value_map(), *channels = int_list(f->in_shape, 1),
+  ins_value *map = ins_value_map(),
+            *channels = int_list(f->squash ? (const int[]){1} : f->in_shape, 1),
             *sessions = ins_value_list();
   for (int l = 0; l < f->n_layers; l++)
     must(ins_list_take(channels, ins_value_int(f->channels[l])));
@@ -75,18 +155,15 @@ static ins_value *architecture(const model_fixture *f) {
     must(ins_list_take(sessions, session));
   }
   must(ins_value_set(map, "in_shape", int_list(f->in_shape, 4)));
-  must(ins_value_set(map, "core.kind", ins_value_text("simple")));
-  must(ins_value_set(map, "core.convolution", ins_value_text("custom_separable")));
+  must(ins_value_set(map, "core.kind", ins_value_text(or (f->core, "simple"))));
+  must(ins_value_set(map, "core.convolution",
+                     ins_value_text(or (f->convolution, "custom_separable"))));
   must(ins_value_set(map, "core.channels", channels));
   must(ins_value_set(map, "core.temporal_kernel_sizes", int_list(f->kernel_t, f->n_layers)));
   must(ins_value_set(map, "core.spatial_kernel_sizes", int_list(f->kernel_s, f->n_layers)));
-  must(ins_value_set(map, "core.input_padding", padding(f->input_padding)));
-  must(ins_value_set(map, "core.hidden_padding", padding(f->hidden_padding)));
   must(ins_value_set(map, "core.cut_first_n_frames", ins_value_int(f->cut)));
-  must(ins_value_set(map, "core.dropout_rate", ins_value_real(0)));
-  must(ins_value_set(map, "core.maxpool_every_n_layers", ins_value_null()));
-  must(ins_value_set(map, "core.downsample_input_kernel_size", ins_value_null()));
-  must(ins_value_set(map, "core.color_squashing_weights", ins_value_null()));
+  if (is_core(f, "simple")) set_simple(map, f);
+  if (has_stack(f)) set_stacked(map, f);
   must(ins_value_set(map, "readout.kind", ins_value_text("gaussian_mask")));
   must(ins_value_set(map, "readout.gaussian_mean_scale", ins_value_real(6)));
   must(ins_value_set(map, "readout.gaussian_var_scale", ins_value_real(4)));
@@ -116,51 +193,110 @@ static void draw(drawer *d, const char *name, float mean, float spread, int n_di
   must(ins_map_take(d->map, name, value));
 }
 
-static void draw_layer(drawer *d, const model_fixture *f, int l) {
-  const size_t o = (size_t)f->channels[l], i = (size_t)(l ? f->channels[l - 1] : f->in_shape[0]);
-  const size_t k = (size_t)f->kernel_t[l] / 3 ? (size_t)f->kernel_t[l] / 3 : 1,
-               s = (size_t)f->kernel_s[l];
-  const size_t time[3] = {o, i, k}, space[5] = {o, i, 1, s, s}, c[1] = {o},
-               bias[5] = {1, o, 1, 1, 1};
-  const float spread = 1.0f / sqrtf((float)(i * k * s * s) * (float)f->kernel_t[l]);
-  const struct {
-    const char *leaf;
-    float mean, spread;
-    int n_dims;
-    const size_t *shape;
-  } leaves[] = {{"conv.sin_weights", 0, 1, 3, time},
-                {"conv.cos_weights", 0, 1, 3, time},
-                {"conv.weight_spatial", 0, spread, 5, space},
-                {"norm.weight", 1, 0.2f, 1, c},
-                {"norm.bias", 0, 0.2f, 1, c},
-                {"norm.running_mean", 0, 0.3f, 1, c},
-                {"norm.running_var", 1, 0.1f, 1, c},
-                {"bias.bias", 0, 0.2f, 5, bias}};
-  for (size_t j = 0; j < sizeof leaves / sizeof *leaves; j++) {
+typedef struct leaf {
+  const char *name;
+  float mean, spread;
+  int n_dims;
+  size_t shape[5];
+} leaf;
+
+static void draw_leaves(drawer *d, const char *prefix, size_t n, const leaf *leaves) {
+  for (size_t j = 0; j < n; j++) {
     char name[96];
-    snprintf(name, sizeof name, "core.features.layer%d.%s", l, leaves[j].leaf);
-    draw(d, name, leaves[j].mean, leaves[j].spread, leaves[j].n_dims, leaves[j].shape);
+    snprintf(name, sizeof name, "%s%s", prefix, leaves[j].name);
+    if (leaves[j].n_dims)
+      draw(d, name, leaves[j].mean, leaves[j].spread, leaves[j].n_dims, leaves[j].shape);
   }
 }
 
+/* sqrt(1 / n), for a sum of n products. */
+static float spread_of(size_t n) {
+  return 1.0f / sqrtf((float)n);
+}
+
+static void draw_convolution(drawer *d, const model_fixture *f, int l, const char *prefix) {
+  const size_t o = (size_t)f->channels[l], i = l           ? (size_t)f->channels[l - 1]
+                                               : f->squash ? 1
+                                                           : (size_t)f->in_shape[0];
+  const size_t t = (size_t)f->kernel_t[l], k = t / 3 ? t / 3 : 1, s = (size_t)f->kernel_s[l];
+  const char *kind = or (f->convolution, "custom_separable");
+  if (strcmp(kind, "custom_separable") == 0)
+    draw_leaves(d, prefix, 3,
+                (leaf[]){{"conv.sin_weights", 0, 1, 3, {o, i, k}},
+                         {"conv.cos_weights", 0, 1, 3, {o, i, k}},
+                         {"conv.weight_spatial",
+                          0,
+                          1.0f / sqrtf((float)(i * k * s * s) * (float)t),
+                          5,
+                          {o, i, 1, s, s}}});
+  if (strcmp(kind, "separable") == 0)
+    draw_leaves(d, prefix, 2,
+                (leaf[]){{"conv.space_conv.weight", 0, spread_of(i * s * s), 5, {o, i, 1, s, s}},
+                         {"conv.time_conv.weight", 0, spread_of(o * t), 5, {o, o, t, 1, 1}}});
+  if (strcmp(kind, "full") == 0)
+    draw_leaves(d, prefix, 1,
+                (leaf[]){{"conv.conv.weight", 0, spread_of(i * t * s * s), 5, {o, i, t, s, s}}});
+  if (strcmp(kind, "time_independent") == 0)
+    draw_leaves(d, prefix, 1,
+                (leaf[]){{"conv.conv.weight", 0, spread_of(i * s * s), 5, {o, i, 1, s, s}}});
+  if (f->log_speed && !is_core(f, "stacked"))
+    draw_leaves(d, prefix, 1, (leaf[]){{"conv._log_speed_default", 0, 0.2f, 1, {1}}});
+}
+
+/* Of an image: [o,i,h,w]. */
+static void draw_image_convolution(drawer *d, const model_fixture *f, int l, const char *prefix) {
+  const size_t o = (size_t)f->channels[l], s = (size_t)f->kernel_s[l],
+               i = (size_t)(l ? f->channels[l - 1] : f->in_shape[0]);
+  if (!f->depth_separable || l == 0)
+    draw_leaves(d, prefix, 1, (leaf[]){{"conv.weight", 0, spread_of(i * s * s), 4, {o, i, s, s}}});
+  else
+    draw_leaves(d, prefix, 3,
+                (leaf[]){{"ds_conv.in_depth_conv.weight", 0, spread_of(i), 4, {o, i, 1, 1}},
+                         {"ds_conv.spatial_conv.weight", 0, spread_of(s * s), 4, {o, 1, s, s}},
+                         {"ds_conv.out_depth_conv.weight", 0, spread_of(o), 4, {o, o, 1, 1}}});
+}
+
+static void draw_layer(drawer *d, const model_fixture *f, int l) {
+  const size_t o = (size_t)f->channels[l];
+  const bool simple = is_core(f, "simple");
+  const bool norm = simple || !f->no_batch_norm, affine = simple || !(f->no_scale || f->no_bias);
+  const bool bias = simple || (!f->no_bias && f->no_scale), scale = f->no_bias && !f->no_scale;
+  char prefix[64];
+  snprintf(prefix, sizeof prefix, "core.features.layer%d.", l);
+  if (is_core(f, "image"))
+    draw_image_convolution(d, f, l, prefix);
+  else
+    draw_convolution(d, f, l, prefix);
+  if (!norm) return;
+  draw_leaves(d, prefix, 6,
+              (leaf[]){{"norm.weight", 1, 0.2f, affine, {o}},
+                       {"norm.bias", 0, 0.2f, affine, {o}},
+                       {"norm.running_mean", 0, 0.3f, 1, {o}},
+                       {"norm.running_var", 1, 0.1f, 1, {o}},
+                       {"bias.bias", 0, 0.2f, bias ? 5 : 0, {1, o, 1, 1, 1}},
+                       {"scale.scale", 1, 0.2f, scale ? 5 : 0, {1, o, 1, 1, 1}}});
+}
+
+static void draw_core(drawer *d, const model_fixture *f) {
+  if (is_core(f, "dummy")) return;
+  for (int l = 0; l < f->n_layers; l++) draw_layer(d, f, l);
+  if (f->log_speed && is_core(f, "stacked"))
+    draw_leaves(d, "core.", 1, (leaf[]){{"log_speed_a", 0.2f, 0.1f, 1, {1}}});
+  if (f->squash)
+    draw_leaves(d, "core.color_squashing_layer.", 1,
+                (leaf[]){{"channel_weights", 0.5f, 0.5f, 1, {(size_t)f->in_shape[0]}}});
+}
+
 static void draw_session(drawer *d, const model_fixture *f, int s) {
-  const size_t n = (size_t)f->n_neurons[s], c = (size_t)f->channels[f->n_layers - 1];
-  const size_t mean[2] = {n, 2}, one[1] = {n}, features[4] = {1, c, 1, n};
-  const struct {
-    const char *leaf;
-    float mean, spread;
-    int n_dims;
-    const size_t *shape;
-  } leaves[] = {{"mask_mean", 0, 0.07f, 2, mean},
-                {"mask_log_var", -0.5f, 0.2f, 1, one},
-                {"features", 0.3f, 0.5f, 4, features},
-                {"scale_param", 1, 0.2f, 1, one},
-                {"bias", 0, 0.3f, 1, one}};
-  for (size_t j = 0; j < sizeof leaves / sizeof *leaves; j++) {
-    char name[96];
-    snprintf(name, sizeof name, "readout.%c.%s", 'a' + s, leaves[j].leaf);
-    draw(d, name, leaves[j].mean, leaves[j].spread, leaves[j].n_dims, leaves[j].shape);
-  }
+  const size_t n = (size_t)f->n_neurons[s], c = (size_t)n_features(f);
+  char prefix[64];
+  snprintf(prefix, sizeof prefix, "readout.%c.", 'a' + s);
+  draw_leaves(d, prefix, 5,
+              (leaf[]){{"mask_mean", 0, 0.07f, 2, {n, 2}},
+                       {"mask_log_var", -0.5f, 0.2f, 1, {n}},
+                       {"features", 0.3f, 0.5f, 4, {1, c, 1, n}},
+                       {"scale_param", 1, 0.2f, 1, {n}},
+                       {"bias", 0, 0.3f, 1, {n}}});
 }
 
 /* ---- sources -------------------------------------------------------------------------------- */
@@ -173,7 +309,7 @@ ins_model_source *fixture_source(const model_fixture *f) {
   source->data_info = ins_value_map();
   source->provenance = ins_value_map();
   drawer d = {source->parameters, f->seed * 1000};
-  for (int l = 0; l < f->n_layers; l++) draw_layer(&d, f, l);
+  draw_core(&d, f);
   for (int s = 0; s < f->n_sessions; s++) draw_session(&d, f, s);
   return source;
 }

@@ -19,6 +19,18 @@ typedef struct model_fixture {
   int n_sessions;
   int n_neurons[FIXTURE_SESSIONS]; /* of sessions "a", "b", "c" */
   bool positive;
+  /* What zero leaves out. */
+  const char *core;        /* NULL: "simple"; "stacked", "image", "dummy" */
+  const char *convolution; /* NULL: "custom_separable" */
+  bool log_speed;          /* convolutions stretch time */
+  /* Of the simple core. */
+  int maxpool_every, downsample[3];
+  bool squash; /* the stimulus to grey; the first layer takes one channel */
+  /* Of the stacked and the image core. */
+  const char *stack;        /* NULL: all layers; "1", "1,0" */
+  const char *nonlinearity; /* NULL: "ELU" */
+  bool no_batch_norm, no_scale, no_bias, no_final_nonlinearity;
+  bool depth_separable; /* layers of the image core above the first */
 } model_fixture;
 
 /** The 18x16 (or, scaled up, 72x64) pixel model that openretina publishes for the mouse: 2 -> 16 ->

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "nonlinearity.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels_table.h"
+
+/* What torch.nn calls the module and torch.nn.functional (or torch) the function. */
+static const struct {
+  const char *function, *module;
+} names[INS_N_NONLINEARITIES] = {
+    [INS_IDENTITY] = {"identity", "Identity"},
+    [INS_ELU] = {"elu", "ELU"},
+    [INS_RELU] = {"relu", "ReLU"},
+    [INS_LEAKY_RELU] = {"leaky_relu", "LeakyReLU"},
+    [INS_SOFTPLUS] = {"softplus", "Softplus"},
+    [INS_SIGMOID] = {"sigmoid", "Sigmoid"},
+    [INS_TANH] = {"tanh", "Tanh"},
+    [INS_EXP] = {"exp", "exp"},
+    [INS_SILU] = {"silu", "SiLU"},
+    [INS_GELU] = {"gelu", "GELU"},
+    [INS_SELU] = {"selu", "SELU"},
+};
+
+bool ins_nonlinearity_find(const char *name, ins_nonlinearity *out) {
+  const char *dot = strrchr(name, '.');
+  if (dot) name = dot + 1;
+  if (strcmp(name, "linear") == 0) name = "identity";
+  for (int i = 0; i < INS_N_NONLINEARITIES; i++) {
+    if (strcmp(name, names[i].function) && strcmp(name, names[i].module)) continue;
+    *out = (ins_nonlinearity)i;
+    return true;
+  }
+  return false;
+}
+
+const char *ins_nonlinearity_name(ins_nonlinearity kind) {
+  return names[kind].function;
+}
+
+/* ---- the truth ------------------------------------------------------------------------------ */
+
+/* Klambauer et al. (2017), as torch has them. */
+static const double SELU_SCALE = 1.0507009873554804934193349852946,
+                    SELU_ALPHA = 1.6732632423543772848170429916717;
+
+static double sigmoid(double x) {
+  return 1 / (1 + exp(-x));
+}
+/* The normal distribution's integral and density. */
+static double normal_below(double x) {
+  return 0.5 * erfc(-x / sqrt(2));
+}
+static double normal_at(double x) {
+  return exp(-x * x / 2) / sqrt(2 * acos(-1));
+}
+
+double ins_nonlinearity_of(ins_nonlinearity kind, double x) {
+  switch (kind) {
+  case INS_ELU:
+    return x > 0 ? x : expm1(x);
+  case INS_RELU:
+    return x < 0 ? 0 : x;
+  case INS_LEAKY_RELU:
+    return x > 0 ? x : 0.01 * x;
+  case INS_SOFTPLUS:
+    return x > 20 ? x : x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+  case INS_SIGMOID:
+    return sigmoid(x);
+  case INS_TANH:
+    return tanh(x);
+  case INS_EXP:
+    return exp(x);
+  case INS_SILU:
+    return x * sigmoid(x);
+  case INS_GELU:
+    return x * normal_below(x);
+  case INS_SELU:
+    return SELU_SCALE * (x > 0 ? x : SELU_ALPHA * expm1(x));
+  default:
+    return x;
+  }
+}
+
+double ins_nonlinearity_slope(ins_nonlinearity kind, double x) {
+  switch (kind) {
+  case INS_ELU:
+    return x > 0 ? 1 : exp(x);
+  case INS_RELU:
+    return x > 0;
+  case INS_LEAKY_RELU:
+    return x > 0 ? 1 : 0.01;
+  case INS_SOFTPLUS:
+    return x > 20 ? 1 : sigmoid(x);
+  case INS_SIGMOID:
+    return sigmoid(x) * sigmoid(-x);
+  case INS_TANH:
+    return 4 * sigmoid(2 * x) * sigmoid(-2 * x);
+  case INS_EXP:
+    return exp(x);
+  case INS_SILU:
+    return sigmoid(x) * (1 + x * sigmoid(-x));
+  case INS_GELU:
+    return normal_below(x) + x * normal_at(x);
+  case INS_SELU:
+    return SELU_SCALE * (x > 0 ? 1 : SELU_ALPHA * exp(x));
+  default:
+    return 1;
+  }
+}
+
+void ins_nonlinearity_run(ins_nonlinearity kind, size_t n, const float *x, float *y, float *slope) {
+  ins_kernels_generic.nonlinear(kind, n, x, y, slope);
+}

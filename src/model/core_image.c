@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <string.h>
+
+#include "conv_layer.h"
+#include "stacking.h"
+
+/* neuralpredictors' Stacked2dCore for images: convolution in space, batch norm, ELU; the channels
+ * of some layers one below the other. Layers above the first may be depth-separable: channels are
+ * mixed, each is filtered in space, channels are mixed again. A movie is answered frame by frame.
+ */
+
+enum { NAME = 128, MOST_KERNEL = 1024 };
+
+static bool truth(const ins_builder *b, const char *path, bool fallback) {
+  return ins_value_bool_or(ins_value_at(b->architecture, path), fallback);
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+/* The input by half its kernel or not at all; the others all by the same number of pixels, half the
+ * second layer's kernel unless it is given. */
+static ins_status read_padding(const ins_builder *b, ins_conv_layer *layers, size_t n) {
+  const char *const path = "core.hidden_padding";
+  const ins_value *given = ins_value_at(b->architecture, path);
+  long hidden = n > 1 ? layers[1].kernel_h / 2 : 0;
+  ins_status status = INS_OK;
+  if (given && given->kind != INS_NULL) status = ins_builder_int(b, path, 0, MOST_KERNEL, &hidden);
+  for (size_t l = 0; l < n; l++) {
+    const long input = truth(b, "core.input_padding", true) ? layers[0].kernel_h / 2 : 0;
+    layers[l].padding.by[1] = layers[l].padding.by[2] = l ? hidden : input;
+  }
+  return status;
+}
+
+static ins_status read_layers(ins_builder *b, ins_conv_layer **out, size_t *n) {
+  const bool last_too = truth(b, "core.final_nonlinearity", true);
+  ins_nonlinearity f = INS_ELU;
+  ins_status status = ins_conv_layers_read(b, out, n);
+  if (status == INS_OK) status = ins_nonlinearity_read(b, &f);
+  for (size_t l = 0; l < *n && status == INS_OK; l++) {
+    (*out)[l].norm = ins_norm_read(b);
+    (*out)[l].nonlinearity = last_too || l + 1 < *n ? f : INS_IDENTITY;
+  }
+  return status == INS_OK ? read_padding(b, *out, *n) : status;
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+/* Parameter LAYER.leaf [o,i,h,w] of a convolution with `groups` groups of channels. */
+static ins_status add_convolution(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer,
+                                  const char *leaf, const ins_layer_info *info, int groups) {
+  char name[NAME];
+  const size_t shape[4] = {(size_t)info->out_channels, (size_t)(info->in_channels / groups),
+                           (size_t)info->kernel_h, (size_t)info->kernel_w};
+  float *w;
+  snprintf(name, sizeof name, "%s.%s", layer->name, leaf);
+  ins_status status = ins_builder_take(b, name, true, 4, shape, &w);
+  return status == INS_OK ? ins_chain_add_grouped(b, chain, info, groups, w) : status;
+}
+
+static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer) {
+  const ins_padding none = {0};
+  const long in = layer->in_channels, out = layer->out_channels, k = layer->kernel_h;
+  const ins_layer_info mix_in = ins_layer_padded(&none, in, out, 1, 1, 1),
+                       mix_out = ins_layer_padded(&none, out, out, 1, 1, 1),
+                       each = ins_layer_padded(&layer->padding, out, out, 1, k, k),
+                       whole = ins_layer_padded(&layer->padding, in, out, 1, k, k);
+  char name[NAME];
+  snprintf(name, sizeof name, "%s.ds_conv.in_depth_conv.weight", layer->name);
+  ins_status status = ins_chain_note(b, chain, &whole);
+  if (status == INS_OK && !ins_builder_has(b, name)) {
+    status = add_convolution(b, chain, layer, "conv.weight", &whole, 1);
+  } else {
+    if (status == INS_OK)
+      status = add_convolution(b, chain, layer, "ds_conv.in_depth_conv.weight", &mix_in, 1);
+    if (status == INS_OK)
+      status = add_convolution(b, chain, layer, "ds_conv.spatial_conv.weight", &each, (int)out);
+    if (status == INS_OK)
+      status = add_convolution(b, chain, layer, "ds_conv.out_depth_conv.weight", &mix_out, 1);
+  }
+  return status == INS_OK ? ins_chain_add_norm(b, chain, layer) : status;
+}
+
+static ins_status create(ins_builder *b, void **out) {
+  ins_chain *chain;
+  ins_conv_layer *layers;
+  ins_stacking stacking;
+  size_t n;
+  ins_status status = ins_arena_take(b->arena, 1, sizeof *chain, &chain);
+  if (status != INS_OK) return status;
+  *out = chain;
+  chain->in_channels = b->in[0];
+  status = read_layers(b, &layers, &n);
+  if (status == INS_OK) status = ins_conv_layers_check_channels(b, layers[0].in_channels);
+  if (status == INS_OK) status = ins_stacking_read(b, n, &stacking);
+  for (size_t l = 0; l < n && status == INS_OK; l++) {
+    status = add_layer(b, chain, &layers[l]);
+    if (status == INS_OK) ins_stacking_note(&stacking, l, chain);
+  }
+  return status == INS_OK ? ins_stacking_finish(b, &stacking, chain) : status;
+}
+
+const ins_core_ops ins_core_image = {
+    .kind = "image",
+    .create = create,
+    .describe = ins_chain_describe,
+    .extent = ins_chain_extent,
+    .window = ins_chain_window,
+    .plan = ins_chain_plan,
+    .live = ins_chain_live,
+    .forward = ins_chain_forward,
+    .backward = ins_chain_backward,
+    .reference = ins_chain_reference,
+    .reference_backward = ins_chain_reference_backward,
+};
