@@ -29,16 +29,16 @@ extern const ins_command ins_commands[]; /* ends with name == NULL */
 ins_status ins_command_run(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_plan(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_inspect(const ins_arguments *arguments) INS_CHECKED;
-/** inspect --scan (docs/safety.md). */
-ins_status ins_command_scan(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_convert(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_status(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_verify(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_fetch(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
 
+/** inspect --scan of a local file (docs/safety.md). */
+ins_status ins_inspect_scan(const char *path, bool json) INS_CHECKED;
 /** Lists the tensors of a torch file that is no model for the reason `why`, and returns that. */
-ins_status ins_inspect_foreign(const ins_arguments *arguments, ins_status why) INS_CHECKED;
+ins_status ins_inspect_foreign(const char *path, bool json, ins_status why) INS_CHECKED;
 
 /** The exit status of a command that succeeds with an answer other than yes; 0 unless set. */
 extern int ins_answer;
@@ -63,8 +63,11 @@ ins_status ins_ready_model(ins_ready *ready) INS_CHECKED;
 ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) INS_CHECKED;
 void ins_ready_clear(ins_ready *ready);
 
-/** The model that a word of the command line names: a path, a known name, a URL. *path is the local
+/** The file that a word of the command line names: a path, a known name, a URL. *path is the local
  * file or folder (free()), or a copy of the name of a built-in model. */
+ins_status ins_ready_path(const ins_arguments *arguments, const char *name,
+                          char **path) INS_CHECKED;
+/** That, and the model in it. */
 ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
                            ins_model_source **source) INS_CHECKED;
 

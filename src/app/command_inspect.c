@@ -171,15 +171,23 @@ static void print_json(const ins_model *model, const ins_model_source *source) {
   ins_text_free(&text);
 }
 
+static ins_status scan(const ins_arguments *arguments) {
+  char *path = NULL;
+  ins_status status = ins_ready_path(arguments, arguments->words[0], &path);
+  if (status == INS_OK) status = ins_inspect_scan(path, arguments->json);
+  free(path);
+  return status;
+}
+
 ins_status ins_command_inspect(const ins_arguments *arguments) {
   ins_model_source *source = NULL;
   ins_model *model = NULL;
   ins_value *card = NULL;
   char *path = NULL;
-  if (arguments->scan) return ins_command_scan(arguments);
+  if (arguments->scan) return scan(arguments);
   ins_status status = ins_ready_named(arguments, arguments->words[0], &path, &source);
   if (status == INS_OK) status = ins_model_create(source, &model);
-  if (status != INS_OK) status = ins_inspect_foreign(arguments, status);
+  if (status != INS_OK && path) status = ins_inspect_foreign(path, arguments->json, status);
   if (status == INS_OK && arguments->card) status = ins_card_make(path, source, model, &card);
   if (status == INS_OK && arguments->card)
     ins_card_print(card, arguments->json);

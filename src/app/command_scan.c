@@ -90,14 +90,14 @@ static void print_json(const ins_value *value) {
   ins_text_free(&text);
 }
 
-ins_status ins_command_scan(const ins_arguments *arguments) {
+ins_status ins_inspect_scan(const char *path, bool json) {
   ins_value *scan = NULL;
-  ins_status status = ins_checkpoint_scan(arguments->words[0], &scan);
+  ins_status status = ins_checkpoint_scan(path, &scan);
   if (status != INS_OK) return status;
   const char *verdict = text_at(scan, "verdict");
   if (strcmp(verdict, "harmless") != 0)
     ins_answer = strcmp(verdict, "dangerous") == 0 ? EXIT_DANGEROUS : EXIT_UNKNOWN;
-  if (arguments->json)
+  if (json)
     print_json(scan);
   else
     print_scan(scan);
@@ -135,14 +135,13 @@ static void print_look(const ins_value *look) {
 }
 
 /* The message that says why the file is no model comes out afterwards, as of any failure. */
-ins_status ins_inspect_foreign(const ins_arguments *arguments, ins_status why) {
+ins_status ins_inspect_foreign(const char *path, bool json, ins_status why) {
   char message[INS_MESSAGE_MAX];
   ins_value *look = NULL;
   if (why != INS_ERR_UNSUPPORTED && why != INS_ERR_MISSING && why != INS_ERR_SHAPE) return why;
   snprintf(message, sizeof message, "%s", ins_message());
-  if (ins_checkpoint_is_torch(arguments->words[0]) &&
-      ins_checkpoint_look(arguments->words[0], &look) == INS_OK) {
-    if (arguments->json)
+  if (ins_checkpoint_is_torch(path) && ins_checkpoint_look(path, &look) == INS_OK) {
+    if (json)
       print_json(look);
     else
       print_look(look);

@@ -98,21 +98,26 @@ static ins_status read_architecture(const char *file, ins_value **settings) {
   return INS_ERR_MEMORY;
 }
 
-ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
-                           ins_model_source **source) {
+ins_status ins_ready_path(const ins_arguments *arguments, const char *name, char **path) {
   const ins_fetch_options options = {.cache = arguments->cache,
                                      .sha256 = arguments->sha256,
                                      .offline = arguments->offline,
                                      .verify = true,
                                      .quiet = arguments->json,
                                      .stop = ins_signals_caught};
-  ins_value *settings = NULL;
-  *source = NULL;
   ins_signals_catch();
+  return ins_fetch_resolve(name, &options, path);
+}
+
+ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
+                           ins_model_source **source) {
+  ins_value *settings = NULL;
+  *path = NULL;
+  *source = NULL;
   ins_status status = read_architecture(arguments->architecture, &settings);
-  if (status == INS_OK) status = ins_fetch_resolve(name, &options, path);
+  if (status == INS_OK) status = ins_ready_path(arguments, name, path);
   if (status == INS_OK) status = ins_model_open(*path, settings, source);
-  if (status == INS_OK) status = check_sha256(*source, options.sha256);
+  if (status == INS_OK) status = check_sha256(*source, arguments->sha256);
   ins_value_destroy(&settings);
   return status;
 }

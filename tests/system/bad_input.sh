@@ -49,7 +49,7 @@ head -c 100000 "$ckpt" >truncated.ckpt
 refuse 3 "truncated.ckpt" "$INSILICO" inspect truncated.ckpt
 printf 'not a checkpoint at all' >text.ckpt
 refuse 3 "text.ckpt" "$INSILICO" inspect text.ckpt
-refuse 2 "convolution 'full'" "$INSILICO" inspect "$SOURCE/tests/golden/unsupported/full_convolution/model.ckpt"
+refuse 2 "none of openretina's models" "$INSILICO" inspect "$SOURCE/tests/checkpoint/data/tensors.pt"
 
 # A stimulus that does not fit the model.
 # shellcheck disable=SC2086
