@@ -51,7 +51,12 @@ static ins_status read_stimulus(verification *v) {
   const ins_model_info *info = v->info;
   ins_value *read = NULL;
   ins_status status = read_dataset(v->file, "stimulus", &read);
-  if (status != INS_OK) return ins_within(status, "docs/openretina_responses.py writes such files");
+  if (status == INS_ERR_MISSING)
+    return ins_fail(status,
+                    "%s: holds no dataset 'stimulus'; docs/openretina_responses.py writes the "
+                    "files that verify reads",
+                    v->file);
+  if (status != INS_OK) return status;
   const ins_array *a = &read->array;
   if (a->n_dims != 4 || a->shape[0] != info->n_channels || a->shape[2] != info->height ||
       a->shape[3] != info->width) {

@@ -41,7 +41,7 @@ seeds() {
   case $1 in
   zip | torch) set -- "$2" "$source"/tests/checkpoint/data/*.pt "$source"/tests/checkpoint/data/*.ckpt \
     "$source"/tests/checkpoint/data/*.zip "$source"/tests/golden/*/*/model.ckpt ;;
-  pickle) set -- "$2" "$source"/tests/checkpoint/data/*.pkl "$source"/tests/fuzz/seeds/pickle/* ;;
+  pickle) set -- "$2" "$source"/tests/checkpoint/data/*.pkl ;;
   native) set -- "$2" "$source"/tests/checkpoint/data/*.h5 "$work"/native/*.h5 ;;
   npy) set -- "$2" "$source"/tests/data/arrays/*.npy "$source"/tests/checkpoint/data/*.npy ;;
   yaml | job) set -- "$2" "$source"/jobs/*.yaml "$source"/tests/system/*.yaml "$source"/tests/fuzz/seeds/yaml/* ;;
