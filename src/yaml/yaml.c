@@ -51,7 +51,11 @@ static ins_status syntax_error(const builder *b) {
   void *cursor = NULL;
   char at[512];
   const struct fy_diag_error *error = fy_diag_errors_iterate(b->diag, &cursor);
-  if (!error) return ins_fail(INS_ERR_MEMORY, "out of memory while reading YAML");
+  /* libfyaml keeps silent about %YAML with a version that it does not know. */
+  if (!error)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%snot valid YAML 1.1 or 1.2 from here on; leave out lines that begin with %%",
+                    place(b, &b->last, at));
   int line = error->line > 0 ? error->line : 1, column = error->column > 0 ? error->column : 1;
   return ins_fail(INS_ERR_ARGUMENT, "%snot valid YAML: %s", place_at(b, line, column, at),
                   error->msg);
