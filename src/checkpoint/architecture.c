@@ -104,21 +104,32 @@ ins_status ins_architecture_build(const ins_settings *s, const ins_value *state,
 
 /* ---- what a user must say -------------------------------------------------------------------- */
 
-static void add_asked(ins_text *out, const char *part, const ins_setting *settings) {
+/* A setting that only plays a part beside certain entries. */
+static bool concerns(const ins_setting *setting, const ins_value *state, const char *prefix) {
+  const char *const *leaf = setting->words;
+  if (!leaf || (setting->kind & INS_SETTING_KINDS) != INS_SETTING_MADE) return true;
+  while (*leaf && !ins_state_has_leaf(state, prefix, *leaf)) leaf++;
+  return *leaf != NULL;
+}
+
+static void add_asked(ins_text *out, const char *part, const ins_setting *settings,
+                      const ins_value *state, const char *prefix) {
   for (; settings->name; settings++)
-    if (!(settings->kind & INS_SETTING_HARMLESS))
+    if (!(settings->kind & INS_SETTING_HARMLESS) && concerns(settings, state, prefix))
       ins_text_add(out, "%s%s.%s", out->length ? ", " : "", part, settings->name);
 }
 
 ins_status ins_architecture_asks(const char *file, const ins_value *state, ins_text *out) {
   const ins_settings nothing = {file, NULL, true, "model.architecture."};
+  char prefix[300] = "";
   kinds k = {0};
   ins_status status = choose(&nothing, state, &k);
   if (status != INS_OK) return status;
   if (!k.readout->map) ins_text_add(out, "in_shape");
   if (!k.core) ins_text_add(out, ", readout.kind: %s", k.readout->kind);
-  if (k.core) add_asked(out, "core", k.core_class->settings);
-  add_asked(out, "readout", k.readout_class->settings);
+  if (k.core) add_asked(out, "core", k.core_class->settings, state, "core.");
+  (void)ins_state_first_prefix(state, prefix, sizeof prefix);
+  add_asked(out, "readout", k.readout_class->settings, state, prefix);
   return ins_text_ok(out);
 }
 

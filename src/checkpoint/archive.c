@@ -13,7 +13,7 @@
 /* A checkpoint holds stored (not deflated) floats, so a file and what it unfolds into are of a
  * size. The factors leave room for deflated files, for tensors that are views of one another, and
  * for the nodes and values (some hundred bytes each) that a few bytes of pickle become. */
-enum { EXPANSION = 16, OBJECT_EXPANSION = 32, READ_CHUNK = 1 << 18 };
+enum { EXPANSION = 16, OBJECT_EXPANSION = 64, READ_CHUNK = 1 << 18 };
 static const size_t spare_bytes = (size_t)64 << 20, spare_objects = (size_t)256 << 20;
 
 struct ins_archive {

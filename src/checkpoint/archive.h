@@ -62,7 +62,7 @@ bool ins_archive_is_tar(const ins_archive *archive);
 /** Takes `bytes` from what this file may still unfold into: 16 times its size and 64 MB.
  * INS_ERR_FORMAT when nothing is left. */
 ins_status ins_archive_spend(ins_archive *archive, size_t bytes) INS_CHECKED;
-/** The same for the small objects that stand for its pickle: 32 times its size and 256 MB. */
+/** The same for the small objects that stand for its pickle: 64 times its size and 256 MB. */
 ins_status ins_archive_spend_objects(ins_archive *archive, size_t bytes) INS_CHECKED;
 size_t ins_archive_objects_left(const ins_archive *archive);
 

@@ -57,7 +57,7 @@ static ins_status next_pickle(head *h, ins_pickle *out) {
   const size_t spare = (size_t)256 << 20;
   size_t most = h->blob->size < MAX_PICKLES ? (size_t)h->blob->size : MAX_PICKLES;
   for (;;) {
-    ins_pickle_run run = {.most_bytes = spare + 32 * most};
+    ins_pickle_run run = {.most_bytes = spare + 64 * most};
     ins_status status =
         ins_pickle_read_some(h->bytes + h->at, h->n - h->at, h->blob->path, &run, out);
     if (status == INS_OK) {

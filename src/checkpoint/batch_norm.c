@@ -2,7 +2,8 @@
 #include "batch_norm.h"
 
 /* Batch norm is affine with both a bias and a scale; with one of them alone, a layer of its own
- * adds that one. The scale of hidden layers lacks the axis of time. */
+ * adds that one. The scale of hidden layers lacks the axis of time. The last layer may have no
+ * nonlinearity. */
 const ins_leaf ins_batch_norm_leaves[] = {
     {"features.layer#.norm.weight", INS_LEAF_MODEL, "O", "batch_norm bias batch_norm_scale"},
     {"features.layer#.norm.bias", INS_LEAF_MODEL, "O", "batch_norm bias batch_norm_scale"},
@@ -13,6 +14,7 @@ const ins_leaf ins_batch_norm_leaves[] = {
     {"features.layer0.scale.scale", INS_LEAF_MODEL, "1 O 1 1 1",
      "batch_norm !bias batch_norm_scale"},
     {"features.layer#.scale.scale", INS_LEAF_MODEL, "1 O 1 1", "batch_norm !bias batch_norm_scale"},
+    {"features.layer#.nonlin.weight", INS_LEAF_OPTIONAL, "1", "nonlinearity=PReLU"},
     {.name = NULL}};
 
 const char *const ins_told_batch_norm[] = {"features.layer#.norm.running_mean", NULL};

@@ -7,7 +7,7 @@
 #include "leaf.h"
 #include "settings.h"
 
-/** features.layer#.norm. ..., .bias.bias, .scale.scale under the settings below. */
+/** features.layer#.norm. ..., .bias.bias, .scale.scale, .nonlin.weight under the settings below. */
 extern const ins_leaf ins_batch_norm_leaves[];
 
 extern const char *const ins_told_batch_norm[], *const ins_told_norm_scale[],

@@ -9,14 +9,20 @@
 #include "state_dict.h"
 #include "torch_function.h"
 
-extern const ins_core_kind ins_kind_simple, ins_kind_conv_gru, ins_kind_stacked, ins_kind_dummy;
+extern const ins_core_kind ins_kind_simple, ins_kind_conv_gru, ins_kind_conditioned_gru,
+    ins_kind_stacked, ins_kind_dummy, ins_kind_image;
 extern const ins_readout_kind ins_kind_gaussian_mask, ins_kind_factorized, ins_kind_point_gaussian,
     ins_kind_lnp, ins_kind_spatial_contrast, ins_kind_spatial_x_feature, ins_kind_single_lnp,
     ins_kind_single_spatial_contrast;
 
 /* A state dict without a name is the first kind that it fits: the stricter ones stand first. */
-const ins_core_kind *const ins_core_kinds[] = {&ins_kind_simple, &ins_kind_dummy, &ins_kind_stacked,
-                                               &ins_kind_conv_gru, NULL};
+const ins_core_kind *const ins_core_kinds[] = {&ins_kind_simple,
+                                               &ins_kind_dummy,
+                                               &ins_kind_stacked,
+                                               &ins_kind_conv_gru,
+                                               &ins_kind_conditioned_gru,
+                                               &ins_kind_image,
+                                               NULL};
 const ins_readout_kind *const ins_readout_kinds[] = {&ins_kind_gaussian_mask,
                                                      &ins_kind_factorized,
                                                      &ins_kind_point_gaussian,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The core ConvGRUCore of openretina/modules/core/gru_core.py, with the recurrent module of
- * openretina/modules/layers/gru.py. */
+/* The cores ConvGRUCore and ConditionedGRUCore of openretina/modules/core/gru_core.py, with the
+ * recurrent module of openretina/modules/layers/gru.py and FiLM of layers/scaling.py. */
+#include <stdio.h>
+
 #include "batch_norm.h"
 #include "convolution.h"
 #include "kind.h"
@@ -101,8 +103,10 @@ static const ins_setting settings[] = {
     {.name = "gru", .peer = "gru_kwargs", .make = make_gru},
     {.name = NULL}};
 
-static const char *const unused[] = {"n_neurons_dict",   "batch_norm_momentum", "laplace_padding",
-                                     "batch_adaptation", "use_avg_reg",         NULL};
+#define UNUSED                                                                                     \
+  "n_neurons_dict", "batch_norm_momentum", "laplace_padding", "batch_adaptation", "use_avg_reg"
+static const char *const unused[] = {UNUSED, NULL};
+static const char *const unused_conditioned[] = {UNUSED, "cond_dim", NULL};
 
 /* The speeds of sessions are never asked for: openretina's models call the core without one. */
 static const ins_leaf leaves[] = {
@@ -111,6 +115,7 @@ static const ins_leaf leaves[] = {
     {"features.projection.0.log_speed_*", INS_LEAF_IGNORED, NULL, "use_projections"},
     {"features.projection.0._log_speed_default", INS_LEAF_IGNORED, NULL, "use_projections"},
     {"features.projection.0.conv.weight", INS_LEAF_MODEL, "F F 1 1 1", "use_projections"},
+    {"features.projection.1.weight", INS_LEAF_OPTIONAL, "1", "use_projections nonlinearity=PReLU"},
     {"features.gru.gru.reset_gate_input.weight", INS_LEAF_MODEL, "R G a a", "gru"},
     {"features.gru.gru.reset_gate_input.bias", INS_LEAF_MODEL, "R", "gru"},
     {"features.gru.gru.reset_gate_hidden.weight", INS_LEAF_MODEL, "R g b b", "gru"},
@@ -127,6 +132,20 @@ static const ins_leaf leaves[] = {
 
 static const ins_leaf *const lists[] = {ins_convolution_leaves, ins_batch_norm_leaves, leaves,
                                         ins_regularizer_leaves, NULL};
+
+/* Scale and shift are linear in a condition, which is 0 because openretina's models hand none on:
+ * the weights meet that 0. Numbers count the modules of core.features, with the projection, so that
+ * they are not those of layers: check_film. */
+static const ins_leaf film_leaves[] = {
+    {"film_*.fc_gamma.weight", INS_LEAF_IGNORED, NULL, "batch_norm"},
+    {"film_*.fc_beta.weight", INS_LEAF_IGNORED, NULL, "batch_norm"},
+    {"film_*.fc_gamma.bias", INS_LEAF_OPTIONAL, "?", "batch_norm"},
+    {"film_*.fc_beta.bias", INS_LEAF_OPTIONAL, "?", "batch_norm"},
+    {.name = NULL}};
+
+static const ins_leaf *const conditioned_lists[] = {
+    ins_convolution_leaves, ins_batch_norm_leaves, leaves,
+    ins_regularizer_leaves, film_leaves,           NULL};
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
@@ -161,6 +180,46 @@ static int64_t length_after(const ins_value *a, int d, int64_t length) {
   return d > 0 && shrinks ? length - (gru(a, "input_kern") - 1) : length;
 }
 
+/* ---- FiLM ------------------------------------------------------------------------------------ */
+
+static ins_status check_one_film(const char *file, const ins_value *parameters, size_t place,
+                                 const char *part, const ins_dims *dims) {
+  static const ins_leaf leaf = {.role = INS_LEAF_MODEL, .shape = "O"};
+  char name[64];
+  snprintf(name, sizeof name, "core.film_%zu.%s.bias", place, part);
+  const ins_value *value = ins_map_get(parameters, name);
+  if (value) return ins_leaf_check(file, name, &leaf, value, dims);
+  return ins_fail(INS_ERR_MISSING,
+                  "%s: parameter '%s' is missing; the file is incomplete or its architecture is "
+                  "another one",
+                  file, name);
+}
+
+/* One for each layer with batch norm, and no others. */
+static ins_status check_film(const char *file, const ins_value *parameters,
+                             ins_value **architecture) {
+  const ins_value *a = *architecture;
+  bool projects = ins_value_bool_or(ins_value_at(a, "core.use_projections"), false);
+  bool norm = ins_value_bool_or(ins_value_at(a, "core.batch_norm"), false);
+  size_t n = norm ? ins_convolutions_layers(a) : 0, there = 0;
+  ins_status status = INS_OK;
+  for (size_t l = 0; l < n && status == INS_OK; l++) {
+    const size_t place = l && projects ? l + 1 : l;
+    ins_dims of_layer = {{0}};
+    dims(a, l, &of_layer);
+    status = check_one_film(file, parameters, place, "fc_gamma", &of_layer);
+    if (status == INS_OK) status = check_one_film(file, parameters, place, "fc_beta", &of_layer);
+  }
+  for (size_t i = 0; i < parameters->children.n; i++)
+    there += ins_name_after(parameters->children.keys[i], "core.film_") != NULL;
+  if (status != INS_OK || there == 2 * n) return status;
+  return ins_fail(INS_ERR_UNSUPPORTED,
+                  "%s: its core has %zu parameters core.film_*, but its architecture asks for %zu",
+                  file, there, 2 * n);
+}
+
+/* ---- the kinds ------------------------------------------------------------------------------- */
+
 static const ins_peer_class classes[] = {{"ConvGRUCore", settings, unused}, {.name = NULL}};
 
 const ins_core_kind ins_kind_conv_gru = {.kind = "conv_gru",
@@ -171,3 +230,16 @@ const ins_core_kind ins_kind_conv_gru = {.kind = "conv_gru",
                                          .n_features = n_features,
                                          .length = length_after,
                                          .dims = dims};
+
+static const ins_peer_class conditioned_classes[] = {
+    {"ConditionedGRUCore", settings, unused_conditioned}, {.name = NULL}};
+
+const ins_core_kind ins_kind_conditioned_gru = {.kind = "conditioned_gru",
+                                                .classes = conditioned_classes,
+                                                .leaves = conditioned_lists,
+                                                .check = check,
+                                                .n_layers = ins_convolutions_layers,
+                                                .n_features = n_features,
+                                                .length = length_after,
+                                                .dims = dims,
+                                                .finish = check_film};

@@ -3,10 +3,29 @@
 #include <stdlib.h>
 
 #include "kind.h"
+#include "state_dict.h"
 
 static const char *const gauss_types[] = {"full", "uncorrelated", "isotropic", NULL};
 
 static const char *const told_bias[] = {"bias", NULL};
+
+/* A tanh at the end of a predictor of points has no weights that would show it; without a predictor
+ * it plays no part. */
+static ins_status make_final_tanh(const ins_settings *s, const ins_setting *setting,
+                                  const ins_value *state, const ins_value *architecture,
+                                  ins_value **out) {
+  static const ins_setting read = {
+      .name = "final_tanh", .kind = INS_SETTING_BOOL, .fallback = "false"};
+  char prefix[300];
+  (void)architecture;
+  *out = NULL;
+  if (!ins_state_first_prefix(state, prefix, sizeof prefix) ||
+      !ins_state_has_leaf(state, prefix, setting->words[0]))
+    return INS_OK;
+  return ins_setting_read(s, "readout.grid_mean_predictor", &read, out);
+}
+
+static const char *const predicted[] = {"source_grid", NULL};
 
 static const ins_setting settings[] = {
     {.name = "bias",
@@ -22,9 +41,10 @@ static const ins_setting settings[] = {
      .peer = "nonlinearity_function",
      .kind = INS_SETTING_FUNCTION,
      .fallback = "softplus"},
+    {.name = "grid_mean_predictor.final_tanh", .words = predicted, .make = make_final_tanh},
     {.name = NULL}};
 
-/* Whether features and points are shared or predicted shows in the weights. */
+/* Whether features and points are shared or predicted shows in the weights, all but the tanh. */
 static const char *const unused[] = {INS_READOUT_UNUSED,
                                      "init_mu_range",
                                      "init_sigma_range",
@@ -52,16 +72,6 @@ static const ins_leaf leaves[] = {{"_mu", INS_LEAF_OPTIONAL, "1 ? 1 2", NULL},
                                   {"source_grid", INS_LEAF_OPTIONAL, "N ?", NULL},
                                   {.name = NULL}};
 static const ins_leaf *const lists[] = {leaves, NULL};
-
-/* A tanh at the end of a predictor has no weights that would show it. */
-static ins_status accept(const ins_settings *s) {
-  const ins_value *tanh = ins_value_at(s->map, "readout.grid_mean_predictor.final_tanh");
-  if (!ins_value_bool_or(tanh, false)) return INS_OK;
-  return ins_fail(INS_ERR_UNSUPPORTED,
-                  "%s: its readout predicts the points with grid_mean_predictor.final_tanh, which "
-                  "is not supported",
-                  s->file);
-}
 
 /* ---- sharing --------------------------------------------------------------------------------- */
 
@@ -123,5 +133,4 @@ const ins_readout_kind ins_kind_point_gaussian = {.kind = "point_gaussian",
                                                   .leaves = lists,
                                                   .neurons = "sigma",
                                                   .axis = 1,
-                                                  .accept = accept,
                                                   .check = check};

@@ -80,7 +80,7 @@ typedef struct ins_pickle_run {
 
 /** Runs the pickle in bytes[0..n) and leaves its graph in *out, whose texts point into `bytes`,
  * which must outlive it. `where` names the place in messages.
- * Memory is bounded by 256 MB and 32 times n.
+ * Memory is bounded by 256 MB and 64 times n.
  * @return INS_OK; INS_ERR_FORMAT (damaged, naming the byte; too large); INS_ERR_MEMORY.
  * On failure *out is empty. */
 ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where,

@@ -184,7 +184,7 @@ ins_status ins_pickle_read_some(const unsigned char *bytes, size_t n, const char
 ins_status ins_pickle_read(const unsigned char *bytes, size_t n, const char *where,
                            ins_pickle *out) {
   const size_t spare = (size_t)256 << 20;
-  ins_pickle_run how = {.most_bytes = n < SIZE_MAX / 64 ? spare + 32 * n : SIZE_MAX / 2};
+  ins_pickle_run how = {.most_bytes = n < SIZE_MAX / 128 ? spare + 64 * n : SIZE_MAX / 2};
   ins_status status = ins_pickle_read_some(bytes, n, where, &how, out);
   if (status != INS_OK) ins_pickle_free(out);
   return status;

@@ -12,7 +12,7 @@ enum {
   INS_NODE_COST = 5 * sizeof(ins_pickle_node) / 2,
   INS_ITEM_COST = 10,
   INS_MARK_COST = 20,
-  INS_BLOCK_COST = 144
+  INS_BLOCK_COST = 224
 };
 
 typedef struct ins_machine {

@@ -202,7 +202,7 @@ ins_status ins_scan_pickle(ins_scan *scan, const unsigned char *bytes, size_t n,
   const size_t spare = (size_t)256 << 20;
   char broken[INS_MESSAGE_MAX];
   ins_pickle p;
-  ins_pickle_run run = {.most_bytes = n < SIZE_MAX / 64 ? spare + 32 * n : SIZE_MAX / 2,
+  ins_pickle_run run = {.most_bytes = n < SIZE_MAX / 128 ? spare + 64 * n : SIZE_MAX / 2,
                         .tolerant = true};
   ins_status status = ins_pickle_read_some(bytes, n, "not followed to its end", &run, &p);
   *whole = status == INS_OK;

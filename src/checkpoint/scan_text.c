@@ -26,6 +26,12 @@ static void add_quoted(const char *bytes, size_t n, ins_text *out) {
 
 static void add_items(const ins_pickle *p, ins_node node, int level, ins_text *out) {
   const ins_pickle_node *list = ins_pk(p, node);
+  if (!ins_pk_count(p, node)) { /* also of what is no list: a pickle may give a call anything */
+    bool list_like = list->kind == PK_LIST || list->kind == PK_TUPLE || list->kind == PK_SET ||
+                     list->kind == PK_DICT;
+    if (!list_like) ins_text_add(out, "...");
+    return;
+  }
   for (size_t i = 0; i < list->list.n; i++) {
     bool value = list->kind == PK_DICT && i % 2;
     if (i) ins_text_add(out, value ? ": " : ", ");
@@ -101,12 +107,7 @@ static void add_node(const ins_pickle *p, ins_node node, int level, ins_text *ou
 }
 
 void ins_scan_arguments(const ins_pickle *p, ins_node call, ins_text *out) {
-  ins_node args = ins_pk(p, call)->call.args;
-  ins_node_kind kind = ins_pk_kind(p, args);
   ins_text_add(out, "(");
-  if (kind == PK_TUPLE || kind == PK_LIST)
-    add_items(p, args, 0, out);
-  else
-    ins_text_add(out, "...");
+  add_items(p, ins_pk(p, call)->call.args, 0, out);
   ins_text_add(out, ")");
 }

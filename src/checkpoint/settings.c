@@ -224,7 +224,7 @@ ins_status ins_settings_read(const ins_settings *s, const char *part, const ins_
                  ? settings->make(s, settings, state, architecture, &value)
                  : ins_setting_read(s, part, settings, &value);
     snprintf(path, sizeof path, "%s.%s", part, settings->name);
-    if (status == INS_OK)
+    if (status == INS_OK && value)
       status = ins_value_set(architecture, path, value);
     else
       ins_value_destroy(&value);

@@ -32,7 +32,8 @@ typedef enum ins_setting_kind {
 } ins_setting_kind;
 
 typedef struct ins_setting ins_setting;
-/** Makes a setting from others. `architecture` holds those that stand before it. */
+/** Makes a setting from others. `architecture` holds those that stand before it. *out may stay NULL
+ * where the setting plays no part in this model. */
 typedef ins_status ins_setting_maker(const ins_settings *s, const ins_setting *setting,
                                      const ins_value *state, const ins_value *architecture,
                                      ins_value **out);
@@ -42,7 +43,8 @@ struct ins_setting {
   const char *peer;         /* openretina's name where it is another */
   int kind;                 /* ins_setting_kind and its flags */
   const char *fallback;     /* openretina's default: "30", "true", "null"; NULL: must be given */
-  const char *const *words; /* of INS_SETTING_WORD; entries that tell; ended by NULL */
+  const char *const *words; /* of INS_SETTING_WORD; entries that tell; ended by NULL. Of a
+                               setting MADE that a user must give: entries that call for it */
   ins_setting_maker *make;  /* of INS_SETTING_MADE */
 };
 

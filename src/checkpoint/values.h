@@ -44,7 +44,7 @@ ins_status ins_list_value(ins_torch_file *file, ins_node list, ins_value **out) 
 ins_status ins_bytes_value(ins_torch_file *file, ins_node node, ins_value **out) INS_CHECKED;
 
 /** What a value takes with its key and its place in a list or map; allocation rounds up. */
-enum { INS_VALUE_COST = 320 };
+enum { INS_VALUE_COST = 448 };
 /** Adding to a map takes time in proportion to its size: dictionaries beyond this are refused. */
 enum { INS_MAX_ENTRIES = 1 << 16 };
 /** INS_ERR_FORMAT for what is no damage but out of all proportion. */

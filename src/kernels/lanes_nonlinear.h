@@ -45,6 +45,30 @@ INLINE void sigmoid_parts(vf x, vf *s, vf *rest) {
   *rest = choose(x < 0.0f, large, small);
 }
 
+INLINE vf clamped_lanes(vf x, float low, float high) { /* NaN stays */
+  return choose(x < low, splat(low), choose(x > high, splat(high), x));
+}
+INLINE vi within_lanes(vf x, float low, float high) {
+  return (x > low) & (x < high);
+}
+INLINE vf size_of(vf x) {
+  return choose(x < 0.0f, -x, x);
+}
+
+/** x tanh(softplus(x)) by e = exp(-|x|): the tangent is n / (n + 2) with n = e (e + 2) below 0, and
+ * above 0 the same divided by e^2 twice. */
+INLINE vf mish_lanes(vf x, vf *slope) {
+  const vi below = x < 0.0f;
+  vf e, m, s, rest;
+  exponential(negative_of_size(x), &e, &m);
+  sigmoid_parts(x, &s, &rest);
+  const vf n = choose(below, e * (e + 2.0f), 1.0f + 2.0f * e);
+  const vf left = choose(below, splat(2.0f), 2.0f * e * e); /* 1 - tanh, times what follows */
+  const vf whole = n + left, t = n / whole;
+  *slope = t + x * s * (left / whole) * (1.0f + t);
+  return x * t;
+}
+
 INLINE vf nonlinear_vector(const ins_nonlinearity kind, vf x, vf *slope) {
   const vf one = splat(1.0f), zero = (vf){0};
   vf e, m, s, rest;
@@ -84,6 +108,41 @@ INLINE vf nonlinear_vector(const ins_nonlinearity kind, vf x, vf *slope) {
     sigmoid_parts(x, &s, &rest);
     *slope = s + x * s * rest;
     return x * s;
+  case INS_RRELU:
+    *slope = choose(x > 0.0f, one, splat(11.0f / 48));
+    return choose(x > 0.0f, x, x * (11.0f / 48));
+  case INS_RELU6:
+    *slope = choose(within_lanes(x, 0, 6), one, zero);
+    return clamped_lanes(x, 0, 6);
+  case INS_HARDTANH:
+    *slope = choose(within_lanes(x, -1, 1), one, zero);
+    return clamped_lanes(x, -1, 1);
+  case INS_HARDSIGMOID:
+    *slope = choose(within_lanes(x, -3, 3), splat(1.0f / 6), zero);
+    return clamped_lanes(x + 3.0f, 0, 6) / 6.0f;
+  case INS_HARDSWISH:
+    *slope = choose(within_lanes(x, -3, 3), x / 3.0f + 0.5f, choose(x > 0.0f, one, zero));
+    return x * (clamped_lanes(x + 3.0f, 0, 6) / 6.0f);
+  case INS_HARDSHRINK:
+    *slope = choose(size_of(x) <= 0.5f, zero, one);
+    return choose(size_of(x) <= 0.5f, zero, x);
+  case INS_SOFTSHRINK:
+    *slope = choose(size_of(x) <= 0.5f, zero, one);
+    return x - clamped_lanes(x, -0.5f, 0.5f);
+  case INS_SOFTSIGN:
+    m = 1.0f / (1.0f + size_of(x));
+    *slope = m * m;
+    return x / (1.0f + size_of(x));
+  case INS_LOGSIGMOID:
+    exponential(negative_of_size(x), &e, &m);
+    sigmoid_parts(x, &s, slope);
+    return choose(x > 0.0f, zero, x) - log_one_plus(e);
+  case INS_MISH:
+    return mish_lanes(x, slope);
+  case INS_ELU1: /* exp(x) below 0 has digits that exp(x) - 1 + 1 loses */
+    exponential(choose(x > 0.0f, zero, x), &e, &m);
+    *slope = choose(x > 0.0f, one, e);
+    return choose(x > 0.0f, x + 1.0f, e);
   default:
     *slope = one;
     return x;
@@ -108,12 +167,13 @@ INLINE void nonlinear_run(const ins_nonlinearity kind, size_t n, const float *x,
   }
 }
 
-/* Rare, and the error function has no short form: one number after the other, in double. */
-static void gelu_run(size_t n, const float *x, float *y, float *slope) {
+/* Rare, and the error function has no short form, nor the difference of x and tanh(x) all its
+ * digits: one number after the other, in double. */
+static void exact_run(ins_nonlinearity kind, size_t n, const float *x, float *y, float *slope) {
   for (size_t i = 0; i < n; i++) {
     const double z = (double)x[i];
-    y[i] = (float)ins_nonlinearity_of(INS_GELU, z);
-    if (slope) slope[i] = (float)ins_nonlinearity_slope(INS_GELU, z);
+    y[i] = (float)ins_nonlinearity_of(kind, z);
+    if (slope) slope[i] = (float)ins_nonlinearity_slope(kind, z);
   }
 }
 
@@ -146,8 +206,42 @@ static void nonlinear(ins_nonlinearity kind, size_t n, const float *x, float *y,
   case INS_SELU:
     nonlinear_run(INS_SELU, n, x, y, slope);
     break;
+  case INS_RRELU:
+    nonlinear_run(INS_RRELU, n, x, y, slope);
+    break;
+  case INS_RELU6:
+    nonlinear_run(INS_RELU6, n, x, y, slope);
+    break;
+  case INS_HARDTANH:
+    nonlinear_run(INS_HARDTANH, n, x, y, slope);
+    break;
+  case INS_HARDSIGMOID:
+    nonlinear_run(INS_HARDSIGMOID, n, x, y, slope);
+    break;
+  case INS_HARDSWISH:
+    nonlinear_run(INS_HARDSWISH, n, x, y, slope);
+    break;
+  case INS_HARDSHRINK:
+    nonlinear_run(INS_HARDSHRINK, n, x, y, slope);
+    break;
+  case INS_SOFTSHRINK:
+    nonlinear_run(INS_SOFTSHRINK, n, x, y, slope);
+    break;
+  case INS_SOFTSIGN:
+    nonlinear_run(INS_SOFTSIGN, n, x, y, slope);
+    break;
+  case INS_LOGSIGMOID:
+    nonlinear_run(INS_LOGSIGMOID, n, x, y, slope);
+    break;
+  case INS_MISH:
+    nonlinear_run(INS_MISH, n, x, y, slope);
+    break;
   case INS_GELU:
-    gelu_run(n, x, y, slope);
+  case INS_TANHSHRINK:
+    exact_run(kind, n, x, y, slope);
+    break;
+  case INS_ELU1:
+    nonlinear_run(INS_ELU1, n, x, y, slope);
     break;
   default:
     nonlinear_run(INS_IDENTITY, n, x, y, slope);

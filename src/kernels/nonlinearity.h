@@ -18,12 +18,25 @@ typedef enum ins_nonlinearity {
   INS_SILU,
   INS_GELU, /* with the error function */
   INS_SELU,
+  INS_ELU1,  /* elu(x) + 1, as neuralpredictors calls it */
+  INS_RRELU, /* slope 11/48: the mean of those that it draws in training */
+  INS_RELU6, /* no more than 6 */
+  INS_HARDTANH,
+  INS_HARDSIGMOID,
+  INS_HARDSWISH,
+  INS_HARDSHRINK, /* 0 up to a size of 0.5 */
+  INS_SOFTSHRINK, /* likewise, and the rest moved towards 0 */
+  INS_TANHSHRINK, /* x - tanh(x) */
+  INS_SOFTSIGN,
+  INS_LOGSIGMOID,
+  INS_MISH, /* x tanh(softplus(x)), Misra (2019) */
   INS_N_NONLINEARITIES
 } ins_nonlinearity;
 
 /** By the name of a torch.nn module ("ELU", "Softplus") or of a function of torch.nn.functional or
  * torch ("elu", "softplus", "exp"), with or without what stands before its last dot; "identity" and
- * "linear" are INS_IDENTITY. false: there is none of that name. */
+ * "linear" are INS_IDENTITY, and CELU is INS_ELU, which it is as long as nothing is set. false:
+ * there is none of that name. */
 bool ins_nonlinearity_find(const char *name, ins_nonlinearity *out);
 const char *ins_nonlinearity_name(ins_nonlinearity kind);
 

@@ -78,9 +78,14 @@ ins_norm ins_norm_read(const ins_builder *b) {
                     .scale = norm && scale && !bias};
 }
 
+static const char *nonlinearity_name(const ins_builder *b) {
+  return ins_value_text_or(ins_value_at(b->architecture, "core.nonlinearity"), "ELU");
+}
+
 ins_status ins_nonlinearity_read(const ins_builder *b, ins_nonlinearity *out) {
-  const char *name = ins_value_text_or(ins_value_at(b->architecture, "core.nonlinearity"), "ELU");
-  if (ins_nonlinearity_find(name, out)) return INS_OK;
+  const char *name = nonlinearity_name(b);
+  *out = INS_LEAKY_RELU;
+  if (strcmp(name, "PReLU") == 0 || ins_nonlinearity_find(name, out)) return INS_OK;
   return ins_fail(INS_ERR_UNSUPPORTED,
                   "insilico cannot compute the nonlinearity '%s' (core.nonlinearity)", name);
 }
@@ -232,14 +237,27 @@ static ins_status read_affine(ins_builder *b, const ins_conv_layer *layer, float
   return status;
 }
 
+ins_status ins_chain_add_nonlinear(ins_builder *b, ins_chain *chain, const float *scale,
+                                   const float *shift, ins_nonlinearity f, const char *weight) {
+  const size_t one[1] = {1};
+  float *below;
+  if (f == INS_IDENTITY || strcmp(nonlinearity_name(b), "PReLU") != 0)
+    return ins_chain_add_affine(b, chain, scale, shift, f);
+  ins_status status = ins_builder_take(b, weight, true, 1, one, &below);
+  return status == INS_OK ? ins_chain_add_prelu(b, chain, scale, shift, below) : status;
+}
+
 /* The same as a step of its own, with the nonlinearity. */
 static ins_status add_affine(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer,
                              float gain) {
+  char weight[NAME];
   float *scale = NULL, *shift = NULL;
   const bool needed = layer->norm.batch_norm || layer->norm.affine || layer->norm.bias ||
                       layer->norm.scale || gain < 1 || gain > 1;
   ins_status status = needed ? read_affine(b, layer, gain, &scale, &shift) : INS_OK;
-  if (status == INS_OK) status = ins_chain_add_affine(b, chain, scale, shift, layer->nonlinearity);
+  if (status == INS_OK)
+    status = ins_chain_add_nonlinear(b, chain, scale, shift, layer->nonlinearity,
+                                     named(weight, layer, "nonlin.weight"));
   return status;
 }
 

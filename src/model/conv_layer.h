@@ -56,7 +56,8 @@ ins_status ins_conv_layers_check_channels(const ins_builder *b, long channels) I
 /** Reads core.batch_norm, core.batch_norm_scale and core.bias (all true by default), as ConvGRUCore
  * and the legacy core mean them. */
 ins_norm ins_norm_read(const ins_builder *b);
-/** Reads core.nonlinearity (ELU by default). INS_ERR_UNSUPPORTED names what is not known. */
+/** Reads core.nonlinearity (ELU by default); a PReLU is INS_LEAKY_RELU until it is added
+ * (ins_chain_add_nonlinear). INS_ERR_UNSUPPORTED names what is not known. */
 ins_status ins_nonlinearity_read(const ins_builder *b, ins_nonlinearity *out) INS_CHECKED;
 
 /* ---- one step ------------------------------------------------------------------------------- */
@@ -78,6 +79,15 @@ ins_status ins_chain_add_grouped(ins_builder *b, ins_chain *chain, const ins_lay
  * nothing where y = x. */
 ins_status ins_chain_add_affine(ins_builder *b, ins_chain *chain, const float *scale,
                                 const float *shift, ins_nonlinearity f) INS_CHECKED;
+
+/** The same with y[c] = z above 0 and below[0] z elsewhere: torch's PReLU. */
+ins_status ins_chain_add_prelu(ins_builder *b, ins_chain *chain, const float *scale,
+                               const float *shift, const float *below) INS_CHECKED;
+/** ins_chain_add_affine, or, where the core's nonlinearity is PReLU and f is not INS_IDENTITY,
+ * ins_chain_add_prelu with the parameter `weight` [1]. INS_ERR_MISSING, INS_ERR_SHAPE. */
+ins_status ins_chain_add_nonlinear(ins_builder *b, ins_chain *chain, const float *scale,
+                                   const float *shift, ins_nonlinearity f,
+                                   const char *weight) INS_CHECKED;
 
 /** y[o] = elu(scale[o] z[o] + shift[o]), z the convolution of wt [o,i,k] and ws [o,i,a,b]; all in
  * the model's arena. */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 /* openretina's ConvGRUCore: layers of convolution, batch norm, nonlinearity; perhaps a projection
- * of channels after the first; perhaps a GRU over frames after the last. */
+ * of channels after the first; perhaps a GRU over frames after the last. ConditionedGRUCore scales
+ * and shifts the channels of each layer as well (FiLM, Perez et al. 2018). */
 
 enum { MOST_KERNEL = 1024, MOST_CHANNELS = 1 << 14 };
 
@@ -42,7 +43,7 @@ static bool scales_frames(const ins_builder *b, const ins_conv_layer *layer, cha
 }
 
 static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer) {
-  char name[96];
+  char name[96], weight[96];
   float *scale;
   if (!scales_frames(b, layer, name)) return ins_chain_add_layer(b, chain, layer, false);
   const size_t shape[4] = {1, (size_t)layer->out_channels, 1, 1};
@@ -53,8 +54,26 @@ static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_lay
   if (status == INS_OK) status = ins_chain_add_layer(b, chain, &linear, true);
   if (status == INS_OK)
     status = ins_chain_add_frame_scale(b, chain, layer->out_channels, scale, name);
-  if (status == INS_OK) status = ins_chain_add_affine(b, chain, NULL, NULL, layer->nonlinearity);
+  snprintf(weight, sizeof weight, "%s.nonlin.weight", layer->name);
+  if (status == INS_OK)
+    status = ins_chain_add_nonlinear(b, chain, NULL, NULL, layer->nonlinearity, weight);
   return status;
+}
+
+/* The scale and the shift are linear in a condition that openretina's models never hand on, and
+ * that is 0 then: what is left of them are their biases. `place` counts the modules of
+ * core.features. A layer without batch norm has none. */
+static ins_status add_film(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer,
+                           size_t place) {
+  char name[64];
+  float *scale, *shift;
+  const size_t shape[1] = {(size_t)layer->out_channels};
+  if (!layer->norm.batch_norm) return INS_OK;
+  snprintf(name, sizeof name, "core.film_%zu.fc_gamma.bias", place);
+  ins_status status = ins_builder_take(b, name, true, 1, shape, &scale);
+  snprintf(name, sizeof name, "core.film_%zu.fc_beta.bias", place);
+  if (status == INS_OK) status = ins_builder_take(b, name, true, 1, shape, &shift);
+  return status == INS_OK ? ins_chain_add_affine(b, chain, scale, shift, INS_IDENTITY) : status;
 }
 
 /* Always with the nonlinearity, whatever final_nonlinearity says. */
@@ -73,7 +92,8 @@ static ins_status add_projection(ins_builder *b, ins_chain *chain, long channels
   if (status == INS_OK && ins_builder_has(b, speed))
     status = ins_builder_take(b, speed, false, 1, one, &unused);
   if (status == INS_OK) status = ins_chain_add_dense(b, chain, &info, w);
-  if (status == INS_OK) status = ins_chain_add_affine(b, chain, NULL, NULL, f);
+  if (status == INS_OK)
+    status = ins_chain_add_nonlinear(b, chain, NULL, NULL, f, "core.features.projection.1.weight");
   return status;
 }
 
@@ -95,7 +115,21 @@ static ins_status add_gru(ins_builder *b, ins_chain *chain, long in_channels) {
 
 /* ---- the core ------------------------------------------------------------------------------- */
 
-static ins_status create(ins_builder *b, void **out) {
+static ins_status add_layers(ins_builder *b, ins_chain *chain, ins_nonlinearity f,
+                             const ins_conv_layer *layers, size_t n, bool conditioned) {
+  const bool projects = truth(b, "core.use_projections", false);
+  ins_status status = INS_OK;
+  for (size_t l = 0; l < n && status == INS_OK; l++) {
+    status = add_layer(b, chain, &layers[l]);
+    if (status == INS_OK && conditioned)
+      status = add_film(b, chain, &layers[l], l && projects ? l + 1 : l);
+    if (status == INS_OK && l == 0 && projects)
+      status = add_projection(b, chain, layers[0].out_channels, f);
+  }
+  return status;
+}
+
+static ins_status create_any(ins_builder *b, bool conditioned, void **out) {
   ins_chain *chain;
   ins_conv_layer *layers;
   ins_nonlinearity f = INS_ELU;
@@ -109,19 +143,37 @@ static ins_status create(ins_builder *b, void **out) {
   if (status == INS_OK) status = ins_nonlinearity_read(b, &f);
   if (status != INS_OK) return status;
   set_layers(b, f, layers, n);
-  for (size_t l = 0; l < n && status == INS_OK; l++) {
-    status = add_layer(b, chain, &layers[l]);
-    if (status == INS_OK && l == 0 && truth(b, "core.use_projections", false))
-      status = add_projection(b, chain, layers[0].out_channels, f);
-  }
+  status = add_layers(b, chain, f, layers, n, conditioned);
   if (status == INS_OK && truth(b, "core.use_gru", false))
     status = add_gru(b, chain, layers[n - 1].out_channels);
   return status;
 }
 
+static ins_status create(ins_builder *b, void **out) {
+  return create_any(b, false, out);
+}
+
+static ins_status create_conditioned(ins_builder *b, void **out) {
+  return create_any(b, true, out);
+}
+
 const ins_core_ops ins_core_conv_gru = {
     .kind = "conv_gru",
     .create = create,
+    .describe = ins_chain_describe,
+    .extent = ins_chain_extent,
+    .window = ins_chain_window,
+    .plan = ins_chain_plan,
+    .live = ins_chain_live,
+    .forward = ins_chain_forward,
+    .backward = ins_chain_backward,
+    .reference = ins_chain_reference,
+    .reference_backward = ins_chain_reference_backward,
+};
+
+const ins_core_ops ins_core_conditioned_gru = {
+    .kind = "conditioned_gru",
+    .create = create_conditioned,
     .describe = ins_chain_describe,
     .extent = ins_chain_extent,
     .window = ins_chain_window,

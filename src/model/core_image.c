@@ -47,16 +47,41 @@ static ins_status read_layers(ins_builder *b, ins_conv_layer **out, size_t *n) {
 
 /* ---- layers --------------------------------------------------------------------------------- */
 
-/* Parameter LAYER.leaf [o,i,h,w] of a convolution with `groups` groups of channels. */
+/* The convolution LAYER.leaf with weight [o,i,h,w], and bias [o] where it has one, in `groups`
+ * groups of channels. */
 static ins_status add_convolution(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer,
                                   const char *leaf, const ins_layer_info *info, int groups) {
   char name[NAME];
   const size_t shape[4] = {(size_t)info->out_channels, (size_t)(info->in_channels / groups),
                            (size_t)info->kernel_h, (size_t)info->kernel_w};
-  float *w;
-  snprintf(name, sizeof name, "%s.%s", layer->name, leaf);
+  float *w, *bias;
+  snprintf(name, sizeof name, "%s.%s.weight", layer->name, leaf);
   ins_status status = ins_builder_take(b, name, true, 4, shape, &w);
-  return status == INS_OK ? ins_chain_add_grouped(b, chain, info, groups, w) : status;
+  if (status == INS_OK) status = ins_chain_add_grouped(b, chain, info, groups, w);
+  snprintf(name, sizeof name, "%s.%s.bias", layer->name, leaf);
+  if (status != INS_OK || !ins_builder_has(b, name)) return status;
+  status = ins_builder_take(b, name, true, 1, shape, &bias);
+  return status == INS_OK ? ins_chain_add_affine(b, chain, NULL, bias, INS_IDENTITY) : status;
+}
+
+/* A scale or a bias beside the batch norm is [1,C,1,1] here, in all layers. */
+static ins_status add_norm(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer) {
+  const size_t shape[4] = {1, (size_t)layer->out_channels, 1, 1};
+  const ins_norm *norm = &layer->norm;
+  ins_conv_layer plain = *layer;
+  char name[NAME];
+  float *scale = NULL, *bias = NULL;
+  if (!norm->bias && !norm->scale) return ins_chain_add_norm(b, chain, layer);
+  plain.norm.bias = plain.norm.scale = false;
+  plain.nonlinearity = INS_IDENTITY;
+  ins_status status = ins_chain_add_norm(b, chain, &plain);
+  snprintf(name, sizeof name, "%s.%s", layer->name, norm->bias ? "bias.bias" : "scale.scale");
+  if (status == INS_OK)
+    status = ins_builder_take(b, name, true, 4, shape, norm->bias ? &bias : &scale);
+  snprintf(name, sizeof name, "%s.nonlin.weight", layer->name);
+  return status == INS_OK
+             ? ins_chain_add_nonlinear(b, chain, scale, bias, layer->nonlinearity, name)
+             : status;
 }
 
 static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_layer *layer) {
@@ -70,16 +95,16 @@ static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_lay
   snprintf(name, sizeof name, "%s.ds_conv.in_depth_conv.weight", layer->name);
   ins_status status = ins_chain_note(b, chain, &whole);
   if (status == INS_OK && !ins_builder_has(b, name)) {
-    status = add_convolution(b, chain, layer, "conv.weight", &whole, 1);
+    status = add_convolution(b, chain, layer, "conv", &whole, 1);
   } else {
     if (status == INS_OK)
-      status = add_convolution(b, chain, layer, "ds_conv.in_depth_conv.weight", &mix_in, 1);
+      status = add_convolution(b, chain, layer, "ds_conv.in_depth_conv", &mix_in, 1);
     if (status == INS_OK)
-      status = add_convolution(b, chain, layer, "ds_conv.spatial_conv.weight", &each, (int)out);
+      status = add_convolution(b, chain, layer, "ds_conv.spatial_conv", &each, (int)out);
     if (status == INS_OK)
-      status = add_convolution(b, chain, layer, "ds_conv.out_depth_conv.weight", &mix_out, 1);
+      status = add_convolution(b, chain, layer, "ds_conv.out_depth_conv", &mix_out, 1);
   }
-  return status == INS_OK ? ins_chain_add_norm(b, chain, layer) : status;
+  return status == INS_OK ? add_norm(b, chain, layer) : status;
 }
 
 static ins_status create(ins_builder *b, void **out) {

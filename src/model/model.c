@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const ins_core_ops *const cores[] = {&ins_core_simple, &ins_core_stacked,
-                                            &ins_core_conv_gru, &ins_core_dummy,
-                                            &ins_core_image};
+static const ins_core_ops *const cores[] = {&ins_core_simple,   &ins_core_stacked,
+                                            &ins_core_conv_gru, &ins_core_conditioned_gru,
+                                            &ins_core_dummy,    &ins_core_image};
 static const ins_readout_ops *const readouts[] = {
     &ins_readout_gaussian_mask, &ins_readout_factorized,       &ins_readout_point_gaussian,
     &ins_readout_lnp,           &ins_readout_spatial_contrast, &ins_readout_spatial_x_feature,

@@ -93,6 +93,7 @@ typedef struct ins_readout_ops {
 extern const ins_core_ops ins_core_simple;
 extern const ins_core_ops ins_core_stacked;
 extern const ins_core_ops ins_core_conv_gru;
+extern const ins_core_ops ins_core_conditioned_gru;
 extern const ins_core_ops ins_core_dummy;
 extern const ins_core_ops ins_core_image;
 extern const ins_readout_ops ins_readout_gaussian_mask;

@@ -7,6 +7,7 @@
 typedef struct affine_step {
   const float *scale, *shift; /* [c], or both NULL: 1 and 0 */
   ins_nonlinearity f;
+  const float *below; /* [1]: in place of f, PReLU with this slope below 0; or NULL */
 } affine_step;
 
 typedef struct plan {
@@ -22,6 +23,24 @@ static float scale_of(const affine_step *step, size_t c) {
 }
 static float shift_of(const affine_step *step, size_t c) {
   return step->shift ? step->shift[c] : 0;
+}
+
+/* y = z above 0, else a z; slope may be NULL. */
+static void prelu(float a, size_t n, float *y, float *slope) {
+  for (size_t i = 0; i < n; i++) {
+    const float d = y[i] > 0 ? 1 : a;
+    y[i] *= d;
+    if (slope) slope[i] = d;
+  }
+}
+
+static double value_at(const affine_step *step, double z) {
+  if (step->below) return z > 0 ? z : (double)*step->below * z;
+  return ins_nonlinearity_of(step->f, z);
+}
+static double slope_of(const affine_step *step, double z) {
+  if (step->below) return z > 0 ? 1 : (double)*step->below;
+  return ins_nonlinearity_slope(step->f, z);
 }
 
 static ins_size size(const void *weights, ins_size in) {
@@ -48,7 +67,7 @@ static ins_status plan_create(const void *weights, const ins_step_request *reque
               .n_in = (size_t)request->live_in.n,
               .skip = (size_t)(request->live_out.first - request->live_in.first),
               .pixels = (size_t)(request->in.h * request->in.w)};
-  if (!request->gradient || p->of->f == INS_IDENTITY) return INS_OK;
+  if (!request->gradient || (p->of->f == INS_IDENTITY && !p->of->below)) return INS_OK;
   return ins_arena_take(arena, request->n_slots * p->n_channels * p->n_frames * p->pixels,
                         sizeof *p->slope, &p->slope);
 }
@@ -67,8 +86,10 @@ static void forward(void *state, size_t slot, const ins_maps *x, const ins_maps 
       const float *from = x->data + c * x->channel + (p->skip + t) * x->frame;
       float *to = y->data + c * y->channel + t * y->frame, *slope = slope_at(p, slot, c, t);
       for (size_t i = 0; i < p->pixels; i++) to[i] = scale * from[i] + shift;
-      if (p->of->f == INS_IDENTITY) continue;
-      p->kernels->nonlinear(p->of->f, p->pixels, to, to, slope);
+      if (p->of->below)
+        prelu(*p->of->below, p->pixels, to, slope);
+      else if (p->of->f != INS_IDENTITY)
+        p->kernels->nonlinear(p->of->f, p->pixels, to, to, slope);
       for (size_t i = 0; slope && i < p->pixels; i++) slope[i] *= scale;
     }
   }
@@ -111,8 +132,7 @@ static ins_status reference(const void *weights, ins_size in, const double *x, d
   *t = (tape){(size_t)in.c, (size_t)(in.t * in.h * in.w), x};
   for (size_t c = 0; c < t->n_channels; c++) {
     for (size_t i = c * t->channel; i < (c + 1) * t->channel; i++)
-      y[i] = ins_nonlinearity_of(step->f,
-                                 (double)scale_of(step, c) * x[i] + (double)shift_of(step, c));
+      y[i] = value_at(step, (double)scale_of(step, c) * x[i] + (double)shift_of(step, c));
   }
   return INS_OK;
 }
@@ -124,7 +144,7 @@ static void reference_backward(const void *weights, void *tape_of_run, const dou
   for (size_t c = 0; c < t->n_channels; c++) {
     const double scale = (double)scale_of(step, c), shift = (double)shift_of(step, c);
     for (size_t i = c * t->channel; i < (c + 1) * t->channel; i++)
-      dx[i] = dy[i] * scale * ins_nonlinearity_slope(step->f, scale * t->x[i] + shift);
+      dx[i] = dy[i] * scale * slope_of(step, scale * t->x[i] + shift);
   }
 }
 
@@ -140,12 +160,21 @@ static const ins_step_ops ops = {
     .reference_backward = reference_backward,
 };
 
-ins_status ins_chain_add_affine(ins_builder *b, ins_chain *chain, const float *scale,
-                                const float *shift, ins_nonlinearity f) {
+static ins_status add(ins_builder *b, ins_chain *chain, const affine_step *values) {
   affine_step *step;
-  if (!scale && !shift && f == INS_IDENTITY) return INS_OK;
   ins_status status = ins_arena_take(b->arena, 1, sizeof *step, &step);
   if (status != INS_OK) return status;
-  *step = (affine_step){scale, shift, f};
+  *step = *values;
   return ins_chain_add(b, chain, &ops, step);
+}
+
+ins_status ins_chain_add_affine(ins_builder *b, ins_chain *chain, const float *scale,
+                                const float *shift, ins_nonlinearity f) {
+  if (!scale && !shift && f == INS_IDENTITY) return INS_OK;
+  return add(b, chain, &(affine_step){scale, shift, f, NULL});
+}
+
+ins_status ins_chain_add_prelu(ins_builder *b, ins_chain *chain, const float *scale,
+                               const float *shift, const float *below) {
+  return add(b, chain, &(affine_step){scale, shift, INS_IDENTITY, below});
 }

@@ -127,6 +127,8 @@ static void what_cannot_be_followed_is_not_harmless(void **state) {
   snprintf(name, sizeof name, "test_scan_%ld.pkl", (long)getpid());
   write_bytes(name, "\x80\x02]h\x05.", 6); /* an object that was not made before */
   expect_verdict(name, "unknown");
+  write_bytes(name, "cos\nsystem\ncos\nsystem\nK\1RR.", 27); /* arguments that are no tuple */
+  expect_verdict(name, "dangerous");
   write_bytes(name, "", 0);
   expect_verdict(name, "harmless"); /* nothing in it, nothing done */
   unlink(name);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <sys/stat.h>
 
+#include "checkpoint/archive_members.h"
 #include "support.h"
 
 static void expect_entry(const char *json, const char *entry) {
@@ -104,6 +105,22 @@ static void tar_files_are_refused_with_what_to_do(void **state) {
 
 /* A tensor that is the whole of its storage takes the bytes; another one of the same storage still
  * finds them. */
+/* Against the definition, a bit at a time, at lengths around every step of the fast ways. */
+static void checksums_of_every_length_follow_the_definition(void **state) {
+  (void)state;
+  static unsigned char bytes[400];
+  static ins_crc crc;
+  ins_crc_begin(&crc);
+  assert_int_equal(ins_crc_of(&crc, "123456789", 9), 0xcbf43926); /* the known answer */
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(i * i * 7 + i / 3);
+  uint32_t x = 0xffffffffu;
+  for (size_t n = 0; n < sizeof bytes; n++) {
+    assert_int_equal(ins_crc_of(&crc, bytes, n), ~x);
+    x ^= bytes[n];
+    for (int bit = 0; bit < 8; bit++) x = x & 1 ? x >> 1 ^ 0xedb88320u : x >> 1;
+  }
+}
+
 static void tensors_that_share_a_storage_are_independent_copies(void **state) {
   (void)state;
   ins_torch_file *file;
@@ -274,6 +291,7 @@ int main(void) {
       cmocka_unit_test(views_of_storages_in_old_files_are_resolved),
       cmocka_unit_test(a_list_in_an_old_file_may_hold_itself),
       cmocka_unit_test(tar_files_are_refused_with_what_to_do),
+      cmocka_unit_test(checksums_of_every_length_follow_the_definition),
       cmocka_unit_test(tensors_that_share_a_storage_are_independent_copies),
       cmocka_unit_test(python_and_numpy_objects_become_plain_values),
       cmocka_unit_test(a_hostile_call_is_kept_as_a_description),

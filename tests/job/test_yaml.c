@@ -165,7 +165,7 @@ static void what_is_no_text_is_refused_with_its_place(void **state) {
   refuse("a: \xf4\x90\x80\x80\n", 8, "byte 0xf4");
   refuse("a: \xe2\x82", 5, "byte 0xe2");
   refuse("a: b\0c\n", 7, "byte 0x00");
-  refuse("%YAML 2.2\n---\na: 1\n", 20, "not valid YAML 1.1 or 1.2");
+  refuse("%YAML 2.2\n---\na: 1\n", 19, "not valid YAML 1.1 or 1.2");
   refuse("a: \"b\\0c\"\n", 10, "remove '\\0'");
 }
 

@@ -335,8 +335,8 @@ static void settings_that_contradict_each_other_are_refused(void **state) {
 static void a_nonlinearity_that_is_not_known_is_named(void **state) {
   (void)state;
   model_fixture f = stackable(1, "1");
-  f.nonlinearity = "Softshrink";
-  expect_refusal(fixture_source(&f), INS_ERR_UNSUPPORTED, "'Softshrink'");
+  f.nonlinearity = "Softmax";
+  expect_refusal(fixture_source(&f), INS_ERR_UNSUPPORTED, "'Softmax'");
 }
 
 int main(void) {

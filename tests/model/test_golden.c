@@ -92,16 +92,16 @@ static void mean_over(batch *run, const size_t *neurons, size_t n, size_t first,
 
 /* ---- variants ------------------------------------------------------------------------------- */
 
-/* A case of variants.json or unsupported.json, and where its files are. */
+/* A case of variants.json, whose files are in the folder of its name. */
 typedef struct variant {
   const ins_value *description;
-  const char *folder, *name;
+  const char *name;
 } variant;
 
 static char *path_of(const variant *v, const char *file) {
   char *path = strcmp(file, ".") == 0
-                   ? ins_format(INS_TEST_DATA "/golden/%s/%s", v->folder, v->name)
-                   : ins_format(INS_TEST_DATA "/golden/%s/%s/%s", v->folder, v->name, file);
+                   ? ins_format(INS_TEST_DATA "/golden/variants/%s", v->name)
+                   : ins_format(INS_TEST_DATA "/golden/variants/%s/%s", v->name, file);
   assert_non_null(path);
   return path;
 }
@@ -137,7 +137,7 @@ static ins_status open_variant(const variant *v, ins_model_source **source) {
 
 static ins_value *array_of(const variant *v, const char *file) {
   char name[256];
-  snprintf(name, sizeof name, "%s/%s/%s", v->folder, v->name, file);
+  snprintf(name, sizeof name, "variants/%s/%s", v->name, file);
   return golden(name);
 }
 
@@ -252,31 +252,13 @@ static void it_answers_as_the_peer(void **state) {
   ins_model_source_destroy(&source);
 }
 
-static void it_is_refused_by_name(void **state) {
-  const variant *v = *state;
-  ins_model_source *source = NULL;
-  ins_model *model = NULL;
-  ins_status status = open_variant(v, &source);
-  if (status == INS_OK) status = ins_model_create(source, &model);
-  assert_int_equal(status, INS_ERR_UNSUPPORTED);
-  char class[128];
-  snprintf(class, sizeof class, "%s", ins_map_get(v->description, "row")->text);
-  class[strcspn(class, ",")] = '\0'; /* the rest is its kind of convolution */
-  if (!strstr(ins_message(), class)) fail_msg("'%s' does not name %s", ins_message(), class);
-  assert_null(strchr(ins_message(), '\n'));
-  assert_null(model);
-  ins_model_source_destroy(&source);
-}
-
-/* One test for each case of a folder's index, so that a report names the cases that fail. */
-static int run_folder(const char *folder, const char *index, CMUnitTestFunction function) {
+/* One test for each case, so that a report names those that fail. */
+static int run_variants(void) {
   enum { MOST = 128 };
   static variant variants[MOST];
   struct CMUnitTest tests[MOST] = {0};
   ins_value *read = NULL;
-  char path[512];
-  snprintf(path, sizeof path, INS_TEST_DATA "/golden/%s/%s", folder, index);
-  if (ins_yaml_read(path, NULL, &read) != INS_OK) {
+  if (ins_yaml_read(INS_TEST_DATA "/golden/variants/variants.json", NULL, &read) != INS_OK) {
     fprintf(stderr, "%s\n", ins_message());
     return 1;
   }
@@ -285,10 +267,11 @@ static int run_folder(const char *folder, const char *index, CMUnitTestFunction 
   if (n == 0 || n > MOST) return 1;
   for (size_t i = 0; i < n; i++) {
     const ins_value *one = list->children.items[i];
-    variants[i] = (variant){one, folder, ins_map_get(one, "name")->text};
-    tests[i] = (struct CMUnitTest){variants[i].name, function, NULL, NULL, &variants[i]};
+    variants[i] = (variant){one, ins_map_get(one, "name")->text};
+    tests[i] =
+        (struct CMUnitTest){variants[i].name, it_answers_as_the_peer, NULL, NULL, &variants[i]};
   }
-  int failed = _cmocka_run_group_tests(folder, tests, n, NULL, NULL);
+  int failed = _cmocka_run_group_tests("variants", tests, n, NULL, NULL);
   ins_value_destroy(&read);
   return failed;
 }
@@ -355,7 +338,5 @@ int main(void) {
       cmocka_unit_test(the_trained_model_answers_as_the_peer),
       cmocka_unit_test(gradients_of_mean_responses_are_the_peers),
   };
-  int failed = cmocka_run_group_tests(tests, NULL, NULL);
-  failed += run_folder("variants", "variants.json", it_answers_as_the_peer);
-  return failed + run_folder("unsupported", "unsupported.json", it_is_refused_by_name);
+  return cmocka_run_group_tests(tests, NULL, NULL) + run_variants();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Models with the core `conv_gru`: its layers, and the recurrent unit over frames. */
+/** Models with the cores `conv_gru` and `conditioned_gru`: layers, and the recurrent unit over
+ * frames. */
 #include <math.h>
 
 #include "plan_problem.h"
@@ -9,7 +10,7 @@
 typedef struct gru_case {
   const char *name;
   model_fixture layers;
-  bool projection, gru, no_pad_input, frame_scale;
+  bool projection, gru, no_pad_input, frame_scale, conditioned;
   int input_kern, rec_kern, groups;
 } gru_case;
 
@@ -30,7 +31,7 @@ static gru_case small_case(const char *name, uint64_t seed) {
   return c;
 }
 
-enum { N_CASES = 9 };
+enum { N_CASES = 13 };
 
 static void make_cases(gru_case out[N_CASES]) {
   out[0] = small_case("plain", 1);
@@ -67,6 +68,26 @@ static void make_cases(gru_case out[N_CASES]) {
   out[8] = small_case("full convolutions, tanh", 9);
   out[8].layers.convolution = "full";
   out[8].layers.nonlinearity = "Tanh";
+  out[9] = small_case("conditioned, with a projection", 10);
+  out[9].conditioned = out[9].projection = true;
+  out[10] = small_case("conditioned without a projection or a unit", 11);
+  out[10].conditioned = true;
+  out[10].gru = false;
+  out[10].layers.nonlinearity = "Mish";
+  out[11] = small_case("PReLU, with a projection", 12);
+  out[11].projection = true;
+  out[11].layers.nonlinearity = "PReLU";
+  out[12] = small_case("PReLU but not after the last layer, scale of frames", 13);
+  out[12].layers.nonlinearity = "PReLU";
+  out[12].layers.no_bias = true;
+  out[12].layers.no_final_nonlinearity = true;
+  out[12].layers.n_layers = 3;
+  out[12].layers.stack = "2";
+  out[12].layers.channels[2] = 1;
+  out[12].layers.kernel_t[2] = 2;
+  out[12].layers.kernel_s[2] = 3;
+  out[12].layers.in_shape[1] = 10;
+  out[12].frame_scale = true;
 }
 
 static void set(ins_value *map, const char *path, ins_value *value) {
@@ -100,6 +121,43 @@ static void add_unit(ins_model_source *source, const gru_case *c) {
   }
 }
 
+/* Module `place` of core.features is layer l. */
+static void add_film(ins_model_source *source, const model_fixture *f, int place, int l) {
+  static const char *const parts[] = {"gamma", "beta"};
+  const size_t shape[1] = {(size_t)f->channels[l]};
+  char name[64];
+  for (int k = 0; k < 2; k++) {
+    snprintf(name, sizeof name, "core.film_%d.fc_%s.bias", place, parts[k]);
+    draw(source, 200 * f->seed + 10 * (uint64_t)l + (uint64_t)k, name, 1, shape, 1);
+  }
+}
+
+static void add_slope(ins_model_source *source, const char *name, float slope) {
+  const size_t one[1] = {1};
+  ins_value *value = ins_value_array(INS_F32, 1, one);
+  *(float *)value->array.data = slope;
+  assert_int_equal(ins_map_take(source->parameters, name, value), INS_OK);
+}
+
+static bool is_prelu(const gru_case *c) {
+  return c->layers.nonlinearity && strcmp(c->layers.nonlinearity, "PReLU") == 0;
+}
+
+static void add_extras(ins_model_source *source, const gru_case *c) {
+  const model_fixture *f = &c->layers;
+  const bool prelu = is_prelu(c);
+  char name[96];
+  if (c->conditioned) set(source->architecture, "core.kind", ins_value_text("conditioned_gru"));
+  for (int l = 0; c->conditioned && l < f->n_layers; l++)
+    add_film(source, f, l && c->projection ? l + 1 : l, l);
+  for (int l = 0; prelu && l < f->n_layers; l++) {
+    const bool ends = f->no_final_nonlinearity && (l == 0 || l + 1 == f->n_layers);
+    snprintf(name, sizeof name, "core.features.layer%d.nonlin.weight", l);
+    if (!ends) add_slope(source, name, 0.2f + 0.3f * (float)l);
+  }
+  if (prelu && c->projection) add_slope(source, "core.features.projection.1.weight", -0.4f);
+}
+
 static ins_model_source *source_of(const gru_case *c) {
   const model_fixture *f = &c->layers;
   ins_model_source *source = fixture_source(f);
@@ -126,6 +184,7 @@ static ins_model_source *source_of(const gru_case *c) {
     ins_map_remove(source->parameters, "core.features.layer1.scale.scale");
     draw(source, 78, "core.features.layer1.scale.scale", 4, flat, 1);
   }
+  add_extras(source, c);
   return source;
 }
 
@@ -207,15 +266,16 @@ static double value_at(const ins_model *model, truth *t, size_t i, double step) 
   return sum;
 }
 
-/* Fourth-order central differences; a step across the kink in an ELU's slope costs some digits. */
+/* Fourth-order central differences. A step across the kink in an ELU's slope costs some digits, one
+ * across a PReLU's all of them: then steps are small, and rounding costs digits. */
 static void check_differences(const gru_case *c, const ins_model *model) {
   truth t = truth_of(c, model, 0, 1000);
+  const double h = is_prelu(c) ? 1e-5 : 2e-4;
   double largest = 0;
   for (size_t i = 0; i < t.n_x; i++) largest = fmax(largest, fabs(t.dx[i]));
   assert_true(largest > 1e-3);
   for (size_t k = 0; k < 40; k++) {
     const size_t i = k * 7919 % t.n_x;
-    const double h = 2e-4;
     const double d = (8 * (value_at(model, &t, i, h) - value_at(model, &t, i, -h)) -
                       (value_at(model, &t, i, 2 * h) - value_at(model, &t, i, -2 * h))) /
                      (12 * h);
@@ -399,16 +459,41 @@ static void kernels_that_change_the_state_are_refused(void **state) {
   expect_refusal(&c, INS_ERR_SHAPE, "core.gru.groups");
 }
 
-static void a_missing_gate_is_named(void **state) {
-  (void)state;
-  static const char *const gone = "core.features.gru.gru.reset_gate_hidden.bias";
-  gru_case c = small_case("missing", 1);
-  ins_model_source *source = source_of(&c);
+static void expect_missing(const gru_case *c, const char *gone) {
+  ins_model_source *source = source_of(c);
   ins_model *model = NULL;
   assert_true(ins_map_remove(source->parameters, gone));
   assert_int_equal(ins_model_create(source, &model), INS_ERR_MISSING);
   assert_non_null(strstr(ins_message(), gone));
   ins_model_source_destroy(&source);
+}
+
+static void a_missing_gate_is_named(void **state) {
+  (void)state;
+  gru_case c = small_case("missing", 1);
+  expect_missing(&c, "core.features.gru.gru.reset_gate_hidden.bias");
+}
+
+static void scales_shifts_and_slopes_that_are_missing_are_named(void **state) {
+  (void)state;
+  gru_case cases[N_CASES];
+  make_cases(cases);
+  expect_missing(&cases[9], "core.film_0.fc_gamma.bias");
+  expect_missing(&cases[9], "core.film_2.fc_beta.bias");
+  expect_missing(&cases[10], "core.film_1.fc_beta.bias");
+  expect_missing(&cases[11], "core.features.layer1.nonlin.weight");
+  expect_missing(&cases[11], "core.features.projection.1.weight");
+  expect_missing(&cases[12], "core.features.layer1.nonlin.weight");
+}
+
+static void what_the_layers_do_not_use_is_refused(void **state) {
+  (void)state;
+  gru_case cases[N_CASES];
+  make_cases(cases);
+  cases[9].layers.no_batch_norm = true; /* then there is no FiLM */
+  expect_refusal(&cases[9], INS_ERR_UNSUPPORTED, "core.film_");
+  cases[11].layers.nonlinearity = "PReLU6";
+  expect_refusal(&cases[11], INS_ERR_UNSUPPORTED, "'PReLU6' (core.nonlinearity)");
 }
 
 static void a_scale_of_frames_wants_their_number(void **state) {
@@ -434,6 +519,8 @@ int main(void) {
       cmocka_unit_test(layers_are_padded_by_the_kernel_before_them_but_the_second_never),
       cmocka_unit_test(kernels_that_change_the_state_are_refused),
       cmocka_unit_test(a_missing_gate_is_named),
+      cmocka_unit_test(scales_shifts_and_slopes_that_are_missing_are_named),
+      cmocka_unit_test(what_the_layers_do_not_use_is_refused),
       cmocka_unit_test(a_scale_of_frames_wants_their_number),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,7 +218,7 @@ static void settings_that_make_no_sense_are_refused(void **state) {
       {"single_spatial_contrast", "sessions", "[{name: cell, n_neurons: 2}]", INS_ERR_SHAPE,
        "one neuron"},
       {"lnp", "in_shape", "[3, 7, 6, 6]", INS_ERR_SHAPE, "inner_product_kernel.weight"},
-      {"lnp", "readout.nonlinearity", "hardtanh", INS_ERR_UNSUPPORTED, "hardtanh"},
+      {"lnp", "readout.nonlinearity", "softmax", INS_ERR_UNSUPPORTED, "softmax"},
       {"lnp_softplus", "readout.bias", "false", INS_ERR_UNSUPPORTED, "inner_product_kernel.bias"},
       {"point_gaussian", "readout.nonlinearity", "3", INS_ERR_FORMAT, "name"},
       {"factorized", "readout.mask_constraint", "norm", INS_ERR_UNSUPPORTED, "mask_constraint"},

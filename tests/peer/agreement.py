@@ -28,9 +28,6 @@ import numpy as np
 TOLERANCE = 1e-5
 STEP = 1e6  # so large that the stimulus it starts from is lost in rounding
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-# What the program is known not to run: models by core, and by name.
-REFUSED_CORES = ("ConditionedGRUCore",)
-REFUSED_MODELS = ("gru-CELU", "gru-Mish", "gru-Softsign", "gru-PReLU")
 
 
 @dataclass
@@ -45,10 +42,7 @@ class Result:
 
     @property
     def good(self) -> bool:
-        if self.refused is not None:
-            known = self.entry["row"].startswith(REFUSED_CORES)
-            return known or self.entry["name"] in REFUSED_MODELS
-        return self.response < TOLERANCE and self.gradient < TOLERANCE
+        return self.response < TOLERANCE and self.gradient < TOLERANCE  # not of NaN
 
 
 def deviation(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -222,12 +216,7 @@ def tables(matrix: dict[str, Any], results: list[Result]) -> str:
         parts.append(f"{title}\n\n" + "\n".join(lines))
     refused = [r for r in results if r.refused is not None]
     if refused:
-        # one reason is enough for a core that does not run at all
-        reasons = {
-            r.entry["row"] if r.entry["row"].startswith(REFUSED_CORES) else r.entry["name"]: r
-            for r in refused
-        }
-        lines = [f"- {r.entry['row']}: {r.refused}" for r in reasons.values()]
+        lines = in_order([f"- {r.entry['row']}: {r.refused}" for r in refused])
         parts.append("What `insilico` refuses:\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
 

@@ -35,7 +35,7 @@ from core_readouts import (
     POINT,
     Variant,
 )
-from make_variants import UNSUPPORTED, VARIANTS
+from make_variants import VARIANTS
 from model_case import TWO_SESSIONS, Case, write_case
 from other_models import Ensemble, Legacy, SingleContrast, SingleLNP, SpatialContrast
 
@@ -182,7 +182,8 @@ def simple_cores() -> dict[str, Case]:
 # ------------------------------------------------- ConvGRUCore
 
 NONLINEARITIES = ("ReLU", "LeakyReLU", "GELU", "SiLU", "Tanh", "Sigmoid", "Softplus", "Identity",
-                  "SELU", "CELU", "Mish", "Softsign", "PReLU")  # fmt: skip
+                  "SELU", "CELU", "Mish", "Softsign", "PReLU", "RReLU", "ReLU6", "Hardtanh", "Hardsigmoid",
+                  "Hardswish", "Hardshrink", "Softshrink", "Tanhshrink", "LogSigmoid")  # fmt: skip
 
 
 def gru_cores() -> dict[str, Case]:
@@ -241,6 +242,36 @@ def gru_cores() -> dict[str, Case]:
         "frames: it scales frames",
         base_core=GRU_CORE, core=scale, hidden_channels=(4, 7),
     )  # fmt: skip
+    conditioned: dict[str, dict[str, Any]] = {
+        "no_projections": {"use_projections": False},
+        "no_gru": {"use_gru": False},
+        "no_batch_norm": {"batch_norm": False},
+        "no_final_nonlinearity": {"final_nonlinearity": False},
+        "PReLU": {"nonlinearity": "PReLU"},
+        "full": {"convolution_type": "full"},
+        "three_layers": {
+            "temporal_kernel_sizes": [6, 4, 3], "spatial_kernel_sizes": [3, 3, 3],
+            "input_padding": True,
+        },
+    }  # fmt: skip
+    for name, core in conditioned.items():
+        cases[f"conditioned-{name}"] = Variant(
+            name.replace("_", " "), base_core=CONDITIONED_CORE, core=core,
+            hidden_channels=(3, 4, 5) if name == "three_layers" else (4, 5),
+        )  # fmt: skip
+    plain = {"use_gru": False, "use_projections": False, "nonlinearity": "PReLU"}
+    cases["gru-PReLU_all_layers"] = Variant(
+        "PReLU without batch norm or recurrence", base_core=GRU_CORE,
+        core=plain | {"batch_norm": False},
+    )  # fmt: skip
+    cases["gru-PReLU_hidden_layer"] = Variant(
+        "PReLU only after the second of three layers", base_core=GRU_CORE,
+        core=plain | {
+            "final_nonlinearity": False, "temporal_kernel_sizes": [6, 4, 3],
+            "spatial_kernel_sizes": [3, 3, 3],
+        },
+        hidden_channels=(3, 4, 5),
+    )  # fmt: skip
     cases["gru-even_padded"] = Variant(
         "an even recurrent input kernel with padding", base_core=GRU_CORE,
         core={"gru_kwargs": gru(4, input_kern=4)}, fails="must match the size",
@@ -284,6 +315,8 @@ def readouts() -> dict[str, Case]:
         "elu": {"nonlinearity_function": function("torch.nn.functional.elu")},
         "exp": {"nonlinearity_function": function("torch.exp")},
         "sigmoid": {"nonlinearity_function": function("torch.sigmoid")},
+        "mish": {"nonlinearity_function": function("torch.nn.functional.mish")},
+        "hardswish": {"nonlinearity_function": function("torch.nn.functional.hardswish")},
     }
     for name, settings in points.items():
         cases[f"point-{name}"] = Variant(
@@ -305,6 +338,10 @@ def readouts() -> dict[str, Case]:
         "relu": {"nonlinearity": "relu"},
         "elu": {"nonlinearity": "elu"},
         "sigmoid": {"nonlinearity": "sigmoid"},
+        "celu": {"nonlinearity": "celu"},
+        "rrelu": {"nonlinearity": "rrelu"},
+        "logsigmoid": {"nonlinearity": "logsigmoid"},
+        "softsign": {"nonlinearity": "softsign"},
         "regularized": {
             "smooth_weight": 0.1, "sparse_weight": 0.1, "smooth_regularizer": "GaussianLaplaceL2",
         },
@@ -447,6 +484,7 @@ def ensembles() -> dict[str, Case]:
         "centered": {"center": [0.0, 0.0]},
         "moved": {"center": [0.05, -0.08]},
         "one_session": {"sessions": {"only": 3}},
+        "PReLU": {"settings": {"nonlinearity": "PReLU"}},
     }  # fmt: skip
     for name, arguments in legacy.items():
         cases[f"legacy-{name}"] = Legacy(name.replace("_", " "), **arguments)
@@ -473,7 +511,7 @@ def ensembles() -> dict[str, Case]:
 
 
 def all_cases() -> dict[str, Case]:
-    golden = {f"golden-{name}": case for name, case in (VARIANTS | UNSUPPORTED).items()}
+    golden = {f"golden-{name}": case for name, case in VARIANTS.items()}
     return golden | pairs() | simple_cores() | gru_cores() | readouts() | small_things() | others()
 
 

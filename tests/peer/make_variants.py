@@ -5,11 +5,7 @@
 Every model has random weights, batch-norm statistics and masks, so that each term of it shows in
 the responses. Models are written and read back by openretina itself, and only what was read back
 computes the golden arrays. Writes
-
-    tests/golden/variants/<name>/     must run
-    tests/golden/unsupported/<name>/  must be refused by name
-
-each with the model's files, stimulus.npy [B,C,T,H,W], responses_all.npy [B,T',N], dr.npy [B,T',N]
+tests/golden/variants/<name>/, each with the model's files, stimulus.npy [B,C,T,H,W], responses_all.npy [B,T',N], dr.npy [B,T',N]
 and gradient.npy [B,C,T,H,W], the gradient of the sum of responses times dr. make_matrix.py makes
 many more, which are not kept.
 """
@@ -33,7 +29,7 @@ from core_readouts import (
     POINT,
     Variant,
 )
-from model_case import TWO_SESSIONS, Case, write_case
+from model_case import TWO_SESSIONS, write_case
 from other_models import Ensemble, Legacy, SingleContrast, SingleLNP, SpatialContrast
 
 VARIANTS = {
@@ -206,6 +202,25 @@ VARIANTS = {
         sessions=TWO_SESSIONS,
         batch=1,
     ),
+    "gru_core_prelu": Variant(
+        "PReLU, whose slopes are trained, after the projection and all layers but the last one; no "
+        "recurrence",
+        base_core=GRU_CORE,
+        core={
+            "use_gru": False, "convolution_type": "full", "nonlinearity": "PReLU",
+            "final_nonlinearity": False, "temporal_kernel_sizes": [3, 3, 2],
+            "spatial_kernel_sizes": [3, 3, 3],
+        },
+        hidden_channels=(3, 3, 2),
+        in_shape=(1, 12, 9, 8),
+        batch=1,
+    ),
+    "conditioned_gru_core": Variant(
+        "ConvGRUCore whose layers are scaled and shifted by a condition, which no forward pass of "
+        "openretina's models hands on",
+        base_core=CONDITIONED_CORE,
+        batch=1,
+    ),
     "factorized_readout": Variant(
         "free masks with constraints", base_readout=FACTORIZED, sessions=TWO_SESSIONS,
         batch=1,
@@ -297,27 +312,18 @@ VARIANTS = {
     ),
 }  # fmt: skip
 
-UNSUPPORTED = {
-    "conditioned_gru_core": Variant(
-        "ConvGRUCore whose layers are scaled and shifted by a condition, which no forward pass of "
-        "openretina's models hands on",
-        base_core=CONDITIONED_CORE,
-        batch=1,
-    ),
-}
-
 
 # ------------------------------------------------- writing
 
 
-def write_all(directory: Path, cases: dict[str, Case], index: str) -> None:
+def write_all(directory: Path) -> None:
     entries = []
-    for name, case in cases.items():
+    for name, case in VARIANTS.items():
         shutil.rmtree(directory / name, ignore_errors=True)
         entries.append(write_case(directory / name, name, case, per_session=False, double=False))
         print(name, entries[-1]["stimulus_shape"], "->", entries[-1]["responses_shape"])
     content = {"versions": peer_tools.versions(), "variants": entries}
-    peer_tools.save_json(directory / index, content)
+    peer_tools.save_json(directory / "variants.json", content)
 
 
 def main() -> None:
@@ -325,8 +331,7 @@ def main() -> None:
     parser.add_argument("--golden", type=Path, default=peer_tools.GOLDEN)
     args = parser.parse_args()
     peer_tools.be_reproducible()
-    write_all(args.golden / "variants", VARIANTS, "variants.json")
-    write_all(args.golden / "unsupported", UNSUPPORTED, "unsupported.json")
+    write_all(args.golden / "variants")
 
 
 if __name__ == "__main__":
