@@ -42,7 +42,8 @@ typedef enum ins_status {
 } ins_status;
 
 /** Records the message of a failure and returns `code`, so that `return ins_fail(...)` reads well.
- * One line of text: what, where, what to do. At most INS_MESSAGE_MAX - 1 bytes are kept. */
+ * One line of text: what, where, what to do. At most INS_MESSAGE_MAX - 1 bytes are kept; control
+ * characters become question marks. */
 ins_status ins_fail(ins_status code, const char *format, ...) INS_PRINTF(2, 3) INS_CHECKED;
 
 /** Puts "CONTEXT: " before the current message and returns `code`; does nothing on INS_OK. */

@@ -22,11 +22,18 @@ static size_t row_of(ins_status code) {
   return (size_t)code < n ? (size_t)code : (size_t)INS_ERR_INTERNAL;
 }
 
+/* What a message quotes may be a stranger's: it stays one line of printable text. */
+static void keep_on_one_line(void) {
+  for (char *c = message; *c; c++)
+    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+}
+
 ins_status ins_fail(ins_status code, const char *format, ...) {
   va_list args;
   va_start(args, format);
   vsnprintf(message, sizeof message, format, args);
   va_end(args);
+  keep_on_one_line();
   return code;
 }
 
@@ -40,6 +47,7 @@ ins_status ins_within(ins_status code, const char *context, ...) {
   va_end(args);
   if (n >= 0 && (size_t)n < sizeof message)
     snprintf(message + n, sizeof message - (size_t)n, ": %s", inner);
+  keep_on_one_line();
   return code;
 }
 

@@ -120,16 +120,6 @@ static ins_status open_single(const char *name, int64_t member, const ins_value 
   return status == INS_OK && member >= 0 ? ins_ensemble_pick(*out, member) : status;
 }
 
-/* Names in a message may be a stranger's: a message stays one line of printable text. */
-static ins_status on_one_line(ins_status status) {
-  char text[INS_MESSAGE_MAX];
-  if (status == INS_OK) return status;
-  snprintf(text, sizeof text, "%s", ins_message());
-  for (char *p = text; *p; p++)
-    if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-  return ins_fail(status, "%s", text);
-}
-
 ins_status ins_model_open(const char *name, const ins_value *options, ins_model_source **out) {
   const ins_value *architecture = option(options, "architecture");
   const ins_value *files = option(options, "files"), *centre = option(options, "center_readout");
@@ -149,5 +139,5 @@ ins_status ins_model_open(const char *name, const ins_value *options, ins_model_
     status = open_single(name, member, architecture, out);
   if (status == INS_OK && centre) status = ins_centre_readout(*out, centre);
   if (status != INS_OK && *out) ins_model_source_destroy(out);
-  return on_one_line(status);
+  return status;
 }

@@ -14,7 +14,7 @@ typedef struct ins_builder {
   bool *used;         /* [number of parameters] */
   size_t n_trained;
   bool lasting; /* the parameters outlive the model */
-  long in[4]; /* in_shape [C,T,H,W] */
+  long in[4];   /* in_shape [C,T,H,W] */
 } ins_builder;
 
 /** What a setting "core.x" of the architecture says, within [low, high]. INS_ERR_MISSING,

@@ -33,8 +33,7 @@ static bool is_output(const ins_chain *chain, size_t level) {
   return false;
 }
 
-void ins_chain_describe(const void *state, ins_model_info *info) {
-  const ins_chain *chain = state;
+void ins_chain_describe(const ins_chain *chain, ins_model_info *info) {
   const ins_size in = {chain->in_channels, 1L << 20, 1L << 20, 1L << 20}; /* large enough */
   info->layers = chain->info;
   info->n_layers = chain->n_layers;
@@ -44,8 +43,7 @@ void ins_chain_describe(const void *state, ins_model_info *info) {
     info->n_features += (size_t)ins_chain_size(chain, in, ins_chain_output(chain, i)).c;
 }
 
-ins_extent ins_chain_extent(const void *state, ins_extent in) {
-  const ins_chain *chain = state;
+ins_extent ins_chain_extent(const ins_chain *chain, ins_extent in) {
   const ins_size out = ins_chain_size(chain, (ins_size){chain->in_channels, in.t, in.h, in.w},
                                       ins_chain_output(chain, 0));
   if (out.t < 1 || out.h < 1 || out.w < 1) return (ins_extent){0, 0, 0};
@@ -88,9 +86,9 @@ static ins_frames field(const ins_chain *chain, long frame) {
 /* Far from the first frame, where padding does not meet the edge, an end of the window is a
  * straight line over output frames: of slope 1, of more where time is down-sampled, of slope 0
  * where the core remembers everything. */
-void ins_chain_window(const void *state, size_t frame, long *first, long *last) {
+void ins_chain_window(const ins_chain *chain, size_t frame, long *first, long *last) {
   const long far = 1L << 22, f = (long)frame;
-  const ins_frames a = field(state, far), b = field(state, far + 1);
+  const ins_frames a = field(chain, far), b = field(chain, far + 1);
   const long a_last = a.first + a.n - 1, b_last = b.first + b.n - 1;
   *first = a.first + (b.first - a.first) * (f - far) - f;
   *last = a_last + (b_last - a_last) * (f - far) - f;
@@ -104,7 +102,7 @@ typedef struct level {
   ins_maps maps; /* its frames, later their gradient */
 } level;
 
-typedef struct plan {
+struct ins_chain_plan {
   const ins_chain *chain;
   const ins_kernels *kernels;
   level *levels; /* [n_steps + 1] */
@@ -115,7 +113,7 @@ typedef struct plan {
   bool planar;                         /* layout of the features */
   bool lanes_step;                     /* the last step gives lanes itself */
   ins_maps joined;                     /* planar output, when it is stacked and read as lanes */
-} plan;
+};
 
 static size_t area(long a, long b) {
   return (size_t)a * (size_t)b;
@@ -127,7 +125,7 @@ static ins_status take_maps(ins_arena *arena, ins_size size, long n_frames, ins_
   return ins_arena_take(arena, out->channel * (size_t)size.c, sizeof *out->data, &out->data);
 }
 
-static void find_levels(plan *p, const ins_core_request *request) {
+static void find_levels(ins_chain_plan *p, const ins_core_request *request) {
   const ins_chain *chain = p->chain;
   const ins_size in = {chain->in_channels, request->in.t, request->in.h, request->in.w};
   ins_frames above = {0, 0};
@@ -146,11 +144,11 @@ static void find_levels(plan *p, const ins_core_request *request) {
 }
 
 /* The features take the place of the last level's maps where no step stands between. */
-static bool is_direct(const plan *p) {
+static bool is_direct(const ins_chain_plan *p) {
   return p->planar && !p->chain->stack;
 }
 
-static ins_status make_maps(plan *p, ins_arena *arena) {
+static ins_status make_maps(ins_chain_plan *p, ins_arena *arena) {
   const size_t n = p->chain->n_steps;
   ins_status status = INS_OK;
   for (size_t k = 0; k <= n && status == INS_OK; k++) {
@@ -166,7 +164,7 @@ static ins_status make_maps(plan *p, ins_arena *arena) {
   return status;
 }
 
-static ins_status make_steps(plan *p, const ins_core_request *request, ins_arena *arena) {
+static ins_status make_steps(ins_chain_plan *p, const ins_core_request *request, ins_arena *arena) {
   const ins_chain *chain = p->chain;
   ins_status status = ins_arena_take(arena, chain->n_steps + 1, sizeof(void *), (void *)&p->steps);
   for (size_t k = 0; k < chain->n_steps && status == INS_OK; k++) {
@@ -184,10 +182,9 @@ static ins_status make_steps(plan *p, const ins_core_request *request, ins_arena
   return status;
 }
 
-ins_status ins_chain_plan(const void *state, const ins_core_request *request, ins_arena *arena,
-                          void **out) {
-  const ins_chain *chain = state;
-  plan *p;
+ins_status ins_chain_plan_create(const ins_chain *chain, const ins_core_request *request,
+                                 ins_arena *arena, ins_chain_plan **out) {
+  ins_chain_plan *p;
   ins_status status = ins_arena_take(arena, 1, sizeof *p, &p);
   if (status == INS_OK)
     status = ins_arena_take(arena, chain->n_steps + 1, sizeof *p->levels, &p->levels);
@@ -205,8 +202,7 @@ ins_status ins_chain_plan(const void *state, const ins_core_request *request, in
   return status;
 }
 
-void ins_chain_live(const void *state, size_t *first, size_t *n) {
-  const plan *p = state;
+void ins_chain_live(const ins_chain_plan *p, size_t *first, size_t *n) {
   *first = (size_t)p->levels[0].live.first;
   *n = (size_t)p->levels[0].live.n;
 }
@@ -218,12 +214,12 @@ static float *at(const ins_maps *maps, size_t channel, size_t frame) {
 }
 
 /* The maps of a level; those of the last one may be the features themselves. */
-static ins_maps maps_of(const plan *p, size_t k, const ins_features *features) {
+static ins_maps maps_of(const ins_chain_plan *p, size_t k, const ins_features *features) {
   return k == p->chain->n_steps && is_direct(p) ? features->maps : p->levels[k].maps;
 }
 
 /* The live frames of the stimulus x [C,T,H,W] to planar maps, or back. */
-static void stage(const plan *p, float *x, const ins_maps *maps, bool back) {
+static void stage(const ins_chain_plan *p, float *x, const ins_maps *maps, bool back) {
   const ins_frames live = p->levels[0].live;
   const size_t bytes = p->pixels * sizeof *x;
   for (size_t c = 0; c < p->n_channels; c++) {
@@ -238,7 +234,7 @@ static void stage(const plan *p, float *x, const ins_maps *maps, bool back) {
 }
 
 /* Planar maps of the core's output to lanes [block][t][pixel][lane], or back. */
-static void change_layout(const plan *p, const ins_maps *maps, float *lanes, bool back) {
+static void change_layout(const ins_chain_plan *p, const ins_maps *maps, float *lanes, bool back) {
   const size_t width = (size_t)p->kernels->lanes, frame = p->map_pixels * width;
   for (size_t c = 0; c < p->n_features; c += width) {
     const int n = (int)(p->n_features - c < width ? p->n_features - c : width);
@@ -252,7 +248,7 @@ static void change_layout(const plan *p, const ins_maps *maps, float *lanes, boo
 }
 
 /* Copies the frames that are read of the stacked levels, one below the other. */
-static void join(const plan *p, const ins_maps *to) {
+static void join(const ins_chain_plan *p, const ins_maps *to) {
   size_t first = 0;
   for (size_t i = 0; i < ins_chain_n_outputs(p->chain); i++) {
     const level *from = &p->levels[ins_chain_output(p->chain, i)];
@@ -265,8 +261,8 @@ static void join(const plan *p, const ins_maps *to) {
   }
 }
 
-void ins_chain_forward(void *state, size_t slot, const float *x, const ins_features *features) {
-  const plan *p = state;
+void ins_chain_forward(ins_chain_plan *p, size_t slot, const float *x,
+                       const ins_features *features) {
   const ins_chain *chain = p->chain;
   const size_t n = chain->n_steps;
   ins_maps in = maps_of(p, 0, features);
@@ -288,7 +284,8 @@ void ins_chain_forward(void *state, size_t slot, const float *x, const ins_featu
 /* ---- running: backward ---------------------------------------------------------------------- */
 
 /* Adds to a level's gradient what comes from the core's output, `from` its channel `first` on. */
-static void add_output(const plan *p, const level *to, const ins_maps *from, size_t first) {
+static void add_output(const ins_chain_plan *p, const level *to, const ins_maps *from,
+                       size_t first) {
   const size_t skip = (size_t)(p->out.first - to->live.first);
   for (size_t c = 0; c < (size_t)to->size.c; c++) {
     for (size_t t = 0; t < (size_t)p->out.n; t++) {
@@ -299,7 +296,7 @@ static void add_output(const plan *p, const level *to, const ins_maps *from, siz
   }
 }
 
-static void add_outputs(const plan *p, size_t k, const ins_maps *from) {
+static void add_outputs(const ins_chain_plan *p, size_t k, const ins_maps *from) {
   size_t first = 0;
   for (size_t i = 0; i < ins_chain_n_outputs(p->chain); i++) {
     const size_t output = ins_chain_output(p->chain, i);
@@ -309,7 +306,7 @@ static void add_outputs(const plan *p, size_t k, const ins_maps *from) {
 }
 
 /* The gradient of the last level, from that of the features. */
-static void start_backward(const plan *p, const ins_features *dfeatures) {
+static void start_backward(const ins_chain_plan *p, const ins_features *dfeatures) {
   const ins_chain *chain = p->chain;
   const level *last = &p->levels[chain->n_steps];
   if (!p->planar && !p->lanes_step)
@@ -319,7 +316,7 @@ static void start_backward(const plan *p, const ins_features *dfeatures) {
   add_outputs(p, chain->n_steps, p->planar ? &dfeatures->maps : &p->joined);
 }
 
-static void clear_dead_frames(const plan *p, float *dx) {
+static void clear_dead_frames(const ins_chain_plan *p, float *dx) {
   const ins_frames live = p->levels[0].live;
   const size_t before = (size_t)live.first * p->pixels, end = (size_t)(live.first + live.n);
   for (size_t c = 0; c < p->n_channels; c++) {
@@ -329,8 +326,7 @@ static void clear_dead_frames(const plan *p, float *dx) {
   }
 }
 
-void ins_chain_backward(void *state, size_t slot, const ins_features *dfeatures, float *dx) {
-  const plan *p = state;
+void ins_chain_backward(ins_chain_plan *p, size_t slot, const ins_features *dfeatures, float *dx) {
   const ins_chain *chain = p->chain;
   const size_t n = chain->n_steps;
   const bool tight = n && chain->steps[0].ops->tight;

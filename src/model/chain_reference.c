@@ -54,9 +54,8 @@ static void cut_frames(const ins_chain *chain, const tape *t, double *features, 
   }
 }
 
-ins_status ins_chain_reference(const void *state, ins_extent in, const double *x, ins_arena *arena,
-                               double **features, void **out) {
-  const ins_chain *chain = state;
+ins_status ins_chain_reference(const ins_chain *chain, ins_extent in, const double *x,
+                               ins_arena *arena, double **features, void **out) {
   const ins_size size = {chain->in_channels, in.t, in.h, in.w};
   tape *t;
   size_t total = 0;
@@ -74,9 +73,8 @@ ins_status ins_chain_reference(const void *state, ins_extent in, const double *x
   return status;
 }
 
-void ins_chain_reference_backward(const void *state, void *tape_of_run, double *dfeatures,
+void ins_chain_reference_backward(const ins_chain *chain, void *tape_of_run, double *dfeatures,
                                   double *dx) {
-  const ins_chain *chain = state;
   const tape *t = tape_of_run;
   const size_t n = chain->n_steps;
   for (size_t k = 0; k <= n; k++) memset(t->dx[k], 0, count(t->size[k]) * sizeof *dx);

@@ -129,16 +129,12 @@ static ins_status add_layers(ins_builder *b, ins_chain *chain, ins_nonlinearity 
   return status;
 }
 
-static ins_status create_any(ins_builder *b, bool conditioned, void **out) {
-  ins_chain *chain;
+static ins_status create_any(ins_builder *b, bool conditioned, ins_chain *chain) {
   ins_conv_layer *layers;
   ins_nonlinearity f = INS_ELU;
   size_t n;
-  ins_status status = ins_arena_take(b->arena, 1, sizeof *chain, &chain);
-  if (status != INS_OK) return status;
-  *out = chain;
   chain->in_channels = b->in[0];
-  status = ins_conv_layers_read(b, &layers, &n);
+  ins_status status = ins_conv_layers_read(b, &layers, &n);
   if (status == INS_OK) status = ins_conv_layers_check_channels(b, layers[0].in_channels);
   if (status == INS_OK) status = ins_nonlinearity_read(b, &f);
   if (status != INS_OK) return status;
@@ -149,38 +145,14 @@ static ins_status create_any(ins_builder *b, bool conditioned, void **out) {
   return status;
 }
 
-static ins_status create(ins_builder *b, void **out) {
-  return create_any(b, false, out);
+static ins_status create(ins_builder *b, ins_chain *chain) {
+  return create_any(b, false, chain);
 }
 
-static ins_status create_conditioned(ins_builder *b, void **out) {
-  return create_any(b, true, out);
+static ins_status create_conditioned(ins_builder *b, ins_chain *chain) {
+  return create_any(b, true, chain);
 }
 
-const ins_core_ops ins_core_conv_gru = {
-    .kind = "conv_gru",
-    .create = create,
-    .describe = ins_chain_describe,
-    .extent = ins_chain_extent,
-    .window = ins_chain_window,
-    .plan = ins_chain_plan,
-    .live = ins_chain_live,
-    .forward = ins_chain_forward,
-    .backward = ins_chain_backward,
-    .reference = ins_chain_reference,
-    .reference_backward = ins_chain_reference_backward,
-};
+const ins_core_kind ins_core_conv_gru = {"conv_gru", create};
 
-const ins_core_ops ins_core_conditioned_gru = {
-    .kind = "conditioned_gru",
-    .create = create_conditioned,
-    .describe = ins_chain_describe,
-    .extent = ins_chain_extent,
-    .window = ins_chain_window,
-    .plan = ins_chain_plan,
-    .live = ins_chain_live,
-    .forward = ins_chain_forward,
-    .backward = ins_chain_backward,
-    .reference = ins_chain_reference,
-    .reference_backward = ins_chain_reference_backward,
-};
+const ins_core_kind ins_core_conditioned_gru = {"conditioned_gru", create_conditioned};

@@ -107,16 +107,12 @@ static ins_status add_layer(ins_builder *b, ins_chain *chain, const ins_conv_lay
   return status == INS_OK ? add_norm(b, chain, layer) : status;
 }
 
-static ins_status create(ins_builder *b, void **out) {
-  ins_chain *chain;
+static ins_status create(ins_builder *b, ins_chain *chain) {
   ins_conv_layer *layers;
   ins_stacking stacking;
   size_t n;
-  ins_status status = ins_arena_take(b->arena, 1, sizeof *chain, &chain);
-  if (status != INS_OK) return status;
-  *out = chain;
   chain->in_channels = b->in[0];
-  status = read_layers(b, &layers, &n);
+  ins_status status = read_layers(b, &layers, &n);
   if (status == INS_OK) status = ins_conv_layers_check_channels(b, layers[0].in_channels);
   if (status == INS_OK) status = ins_stacking_read(b, n, &stacking);
   for (size_t l = 0; l < n && status == INS_OK; l++) {
@@ -126,16 +122,4 @@ static ins_status create(ins_builder *b, void **out) {
   return status == INS_OK ? ins_stacking_finish(b, &stacking, chain) : status;
 }
 
-const ins_core_ops ins_core_image = {
-    .kind = "image",
-    .create = create,
-    .describe = ins_chain_describe,
-    .extent = ins_chain_extent,
-    .window = ins_chain_window,
-    .plan = ins_chain_plan,
-    .live = ins_chain_live,
-    .forward = ins_chain_forward,
-    .backward = ins_chain_backward,
-    .reference = ins_chain_reference,
-    .reference_backward = ins_chain_reference_backward,
-};
+const ins_core_kind ins_core_image = {"image", create};

@@ -99,17 +99,13 @@ static ins_status read_layers(ins_builder *b, ins_conv_layer **out, size_t *n) {
   return status;
 }
 
-static ins_status create(ins_builder *b, void **out) {
+static ins_status create(ins_builder *b, ins_chain *chain) {
   const char *const pooling = "core.maxpool_every_n_layers";
-  ins_chain *chain;
   ins_conv_layer *layers;
   size_t n;
   long every = 0; /* never */
-  ins_status status = ins_arena_take(b->arena, 1, sizeof *chain, &chain);
-  if (status != INS_OK) return status;
-  *out = chain;
   chain->in_channels = b->in[0];
-  status = read_layers(b, &layers, &n);
+  ins_status status = read_layers(b, &layers, &n);
   if (status == INS_OK)
     status = ins_builder_int(b, "core.cut_first_n_frames", 0, 1 << 20, &chain->cut);
   if (status == INS_OK && !is_null(ins_value_at(b->architecture, pooling)))
@@ -123,16 +119,4 @@ static ins_status create(ins_builder *b, void **out) {
   return status;
 }
 
-const ins_core_ops ins_core_simple = {
-    .kind = "simple",
-    .create = create,
-    .describe = ins_chain_describe,
-    .extent = ins_chain_extent,
-    .window = ins_chain_window,
-    .plan = ins_chain_plan,
-    .live = ins_chain_live,
-    .forward = ins_chain_forward,
-    .backward = ins_chain_backward,
-    .reference = ins_chain_reference,
-    .reference_backward = ins_chain_reference_backward,
-};
+const ins_core_kind ins_core_simple = {"simple", create};

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-#include "model_internal.h"
-
 #include <stdio.h>
 #include <string.h>
 
-static const ins_core_ops *const cores[] = {&ins_core_simple,   &ins_core_stacked,
-                                            &ins_core_conv_gru, &ins_core_conditioned_gru,
-                                            &ins_core_dummy,    &ins_core_image};
+#include "chain.h"
+
+static const ins_core_kind *const cores[] = {&ins_core_simple,   &ins_core_stacked,
+                                             &ins_core_conv_gru, &ins_core_conditioned_gru,
+                                             &ins_core_dummy,    &ins_core_image};
 static const ins_readout_ops *const readouts[] = {
-    &ins_readout_gaussian_mask, &ins_readout_factorized,       &ins_readout_point_gaussian,
-    &ins_readout_lnp,           &ins_readout_spatial_contrast, &ins_readout_spatial_x_feature,
-    &ins_readout_single_lnp,    &ins_readout_single_spatial_contrast};
+    &ins_readout_gaussian_mask,    &ins_readout_factorized,
+    &ins_readout_point_gaussian,   &ins_readout_lnp,
+    &ins_readout_spatial_contrast, &ins_readout_spatial_x_feature,
+    &ins_readout_single_lnp,       &ins_readout_single_spatial_contrast};
 
 /* ---- kinds ---------------------------------------------------------------------------------- */
 
-/* The tables of the kinds that the architecture names; `kind` is the first member of each. */
-static ins_status choose_kinds(const ins_builder *b, ins_model *model) {
+/* The kinds that the architecture names. */
+static ins_status choose_kinds(const ins_builder *b, ins_model *model,
+                               const ins_core_kind **core_kind) {
   const char *core = ins_value_text_or(ins_value_at(b->architecture, "core.kind"), NULL);
   const char *readout = ins_value_text_or(ins_value_at(b->architecture, "readout.kind"), NULL);
   if (!core || !readout)
     return ins_fail(INS_ERR_MISSING, "the architecture names no %s kind",
                     core ? "readout" : "core");
+  *core_kind = NULL;
   for (size_t i = 0; i < sizeof cores / sizeof *cores; i++) {
-    if (strcmp(cores[i]->kind, core) == 0) model->core_ops = cores[i];
+    if (strcmp(cores[i]->kind, core) == 0) *core_kind = cores[i];
   }
   for (size_t i = 0; i < sizeof readouts / sizeof *readouts; i++) {
     if (strcmp(readouts[i]->kind, readout) == 0) model->readout_ops = readouts[i];
   }
-  if (!model->core_ops)
+  if (!*core_kind)
     return ins_fail(INS_ERR_UNSUPPORTED, "insilico cannot compute a core of kind '%s' yet", core);
   if (!model->readout_ops)
     return ins_fail(INS_ERR_UNSUPPORTED, "insilico cannot compute a readout of kind '%s' yet",
                     readout);
-  model->info.core = model->core_ops->kind;
+  model->info.core = (*core_kind)->kind;
   model->info.readout = model->readout_ops->kind;
   return INS_OK;
 }
@@ -125,14 +128,15 @@ static ins_status read_clones(ins_builder *b, ins_model *model) {
 
 static ins_status build_single(ins_builder *b, ins_model *model) {
   ins_model_info *info = &model->info;
-  ins_status status = choose_kinds(b, model);
+  const ins_core_kind *core = NULL;
+  ins_status status = choose_kinds(b, model, &core);
   if (status == INS_OK) status = read_shape(b, info);
   if (status == INS_OK) status = read_sessions(b, info);
-  if (status == INS_OK) status = model->core_ops->create(b, &model->core);
+  if (status == INS_OK) status = ins_arena_take(b->arena, 1, sizeof *model->core, &model->core);
+  if (status == INS_OK) status = core->create(b, model->core);
   if (status != INS_OK) return status;
-  model->core_ops->describe(model->core, info);
-  const ins_extent in = {b->in[1], b->in[2], b->in[3]},
-                   map = model->core_ops->extent(model->core, in);
+  ins_chain_describe(model->core, info);
+  const ins_extent in = {b->in[1], b->in[2], b->in[3]}, map = ins_chain_extent(model->core, in);
   if (map.h < 1 || map.w < 1)
     return ins_fail(INS_ERR_SHAPE,
                     "a stimulus of %ld x %ld pixels (in_shape) is too small for the "
@@ -295,7 +299,7 @@ long ins_model_lag(const ins_model *model) {
 
 ins_extent ins_model_extent(const ins_model *model, ins_extent in) {
   if (model->n_members) return ins_model_extent(model->members[0].model, in);
-  ins_extent out = model->core_ops->extent(model->core, in);
+  ins_extent out = ins_chain_extent(model->core, in);
   out.t -= ins_model_lag(model);
   return out;
 }
@@ -320,7 +324,7 @@ ins_status ins_model_output_frames(const ins_model *model, size_t n_frames, size
 
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last) {
   if (!model->n_members) {
-    model->core_ops->window(model->core, f, first, last);
+    ins_chain_window(model->core, f, first, last);
     *last += ins_model_lag(model);
     return;
   }

@@ -34,28 +34,15 @@ typedef struct ins_core_request {
   bool planar; /* the layout of the features; else lanes */
 } ins_core_request;
 
-typedef struct ins_core_ops {
+typedef struct ins_chain ins_chain; /* chain.h: what every core is, and what runs it */
+
+/** A kind of core: how its chain is built. */
+typedef struct ins_core_kind {
   const char *kind;
-  /** Reads architecture.core and the parameters "core...."; memory from the builder's arena. */
-  ins_status (*create)(ins_builder *b, void **core) INS_CHECKED;
-  /** Sets layers, n_layers, n_features, n_channels and cut_frames. */
-  void (*describe)(const void *core, ins_model_info *info);
-  /** Size of the core's output for a stimulus. */
-  ins_extent (*extent)(const void *core, ins_extent in);
-  /** Stimulus frames that output frame `frame` of a long stimulus depends on, relative to stimulus
-   * frame `frame`; below 0 where time is padded or the core remembers. */
-  void (*window)(const void *core, size_t frame, long *first, long *last);
-  ins_status (*plan)(const void *core, const ins_core_request *request, ins_arena *arena,
-                     void **plan) INS_CHECKED;
-  void (*live)(const void *plan, size_t *first, size_t *n);
-  void (*forward)(void *plan, size_t slot, const float *x, const ins_features *features);
-  /** dfeatures may be overwritten; dx [C,T,H,W] whole. */
-  void (*backward)(void *plan, size_t slot, const ins_features *dfeatures, float *dx);
-  /** Plain double loops: *features [C',T',H',W'] and what backward needs, in the arena. */
-  ins_status (*reference)(const void *core, ins_extent in, const double *x, ins_arena *arena,
-                          double **features, void **tape) INS_CHECKED;
-  void (*reference_backward)(const void *core, void *tape, double *dfeatures, double *dx);
-} ins_core_ops;
+  /** Reads architecture.core and the parameters "core...." into an empty chain; memory from the
+   * builder's arena. */
+  ins_status (*create)(ins_builder *b, ins_chain *chain) INS_CHECKED;
+} ins_core_kind;
 
 typedef struct ins_readout_request {
   const ins_kernels *kernels;
@@ -90,12 +77,12 @@ typedef struct ins_readout_ops {
                           double *dfeatures) INS_CHECKED;
 } ins_readout_ops;
 
-extern const ins_core_ops ins_core_simple;
-extern const ins_core_ops ins_core_stacked;
-extern const ins_core_ops ins_core_conv_gru;
-extern const ins_core_ops ins_core_conditioned_gru;
-extern const ins_core_ops ins_core_dummy;
-extern const ins_core_ops ins_core_image;
+extern const ins_core_kind ins_core_simple;
+extern const ins_core_kind ins_core_stacked;
+extern const ins_core_kind ins_core_conv_gru;
+extern const ins_core_kind ins_core_conditioned_gru;
+extern const ins_core_kind ins_core_dummy;
+extern const ins_core_kind ins_core_image;
 extern const ins_readout_ops ins_readout_gaussian_mask;
 extern const ins_readout_ops ins_readout_factorized;
 extern const ins_readout_ops ins_readout_point_gaussian;
@@ -116,9 +103,9 @@ typedef struct ins_member {
 struct ins_model {
   ins_arena arena;
   ins_model_info info;
-  const ins_core_ops *core_ops;
+  ins_chain *core;
   const ins_readout_ops *readout_ops;
-  void *core, *readout;
+  void *readout;
   /* [N], or NULL without cloned readouts: r = clone_scale * r + clone_shift */
   float *clone_scale, *clone_shift;
   ins_member *members;

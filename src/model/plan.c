@@ -3,15 +3,16 @@
 
 #include <string.h>
 
+#include "chain.h"
 #include "kernels/separable.h"
-#include "model_internal.h"
 
 /* Of a model of one core and one readout, or of a composite of models (members). */
 struct ins_plan {
   ins_arena arena;
   const ins_model *model;
   size_t n_slots, n_neurons, n_read;
-  void *core, *readout;
+  ins_chain_plan *core;
+  void *readout;
   ins_features features, dfeatures; /* of the slot computed last */
   float *scaled;                    /* [n_read,n] of cloned readouts, or of a composite */
   int64_t **selected;               /* [slot][n] */
@@ -71,7 +72,7 @@ static ins_status build_single(ins_plan *plan, const ins_plan_spec *spec,
                                        .n_neurons = spec->n_neurons,
                                        .n_read = spec->n_read,
                                        .gradient = spec->gradient};
-  ins_status status = model->core_ops->plan(model->core, &core, &plan->arena, &plan->core);
+  ins_status status = ins_chain_plan_create(model->core, &core, &plan->arena, &plan->core);
   if (status == INS_OK)
     status = model->readout_ops->plan(model->readout, &readout, &plan->arena, &plan->readout);
   if (status == INS_OK)
@@ -148,7 +149,7 @@ size_t ins_plan_bytes(const ins_plan *plan) {
 
 void ins_plan_live_frames(const ins_plan *plan, size_t *first, size_t *n) {
   if (!plan->model->n_members) {
-    plan->model->core_ops->live(plan->core, first, n);
+    ins_chain_live(plan->core, first, n);
     return;
   }
   size_t end = 0;
@@ -214,7 +215,7 @@ ins_status ins_plan_select(ins_plan *plan, size_t slot, const int64_t *neurons, 
 /* r = alpha * r + beta, for cloned readouts. */
 static void forward_single(ins_plan *plan, size_t slot, const float *x, float *r) {
   const ins_model *model = plan->model;
-  model->core_ops->forward(plan->core, slot, x, &plan->features);
+  ins_chain_forward(plan->core, slot, x, &plan->features);
   model->readout_ops->forward(plan->readout, slot, &plan->features, r);
   if (!model->clone_scale) return;
   const size_t n = plan->n_selected[slot];
@@ -234,7 +235,7 @@ static void backward_single(ins_plan *plan, size_t slot, const float *dr, float 
     dr = plan->scaled;
   }
   model->readout_ops->backward(plan->readout, slot, dr, &plan->dfeatures);
-  model->core_ops->backward(plan->core, slot, &plan->dfeatures, dx);
+  ins_chain_backward(plan->core, slot, &plan->dfeatures, dx);
 }
 
 /* ---- running: a composite ------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "model_internal.h"
+#include "chain.h"
 
 /* ---- one core and one readout --------------------------------------------------------------- */
 
@@ -14,12 +14,12 @@ static ins_status run_single(const ins_model *model, size_t n_frames, const doub
                              double *dx) {
   const ins_model_info *info = &model->info;
   const ins_extent in = {(long)n_frames, (long)info->height, (long)info->width};
-  const ins_extent map = model->core_ops->extent(model->core, in);
+  const ins_extent map = ins_chain_extent(model->core, in);
   const size_t n_output = (size_t)(map.t - ins_model_lag(model));
   ins_arena arena = {0};
   double *features, *dfeatures = NULL, *scaled = NULL;
   void *tape;
-  ins_status status = model->core_ops->reference(model->core, in, x, &arena, &features, &tape);
+  ins_status status = ins_chain_reference(model->core, in, x, &arena, &features, &tape);
   if (status == INS_OK && dr)
     status = ins_arena_take(&arena,
                             info->n_features * (size_t)map.t * info->map_height * info->map_width,
@@ -33,7 +33,7 @@ static ins_status run_single(const ins_model *model, size_t n_frames, const doub
                                            dfeatures);
   for (size_t k = 0; k < n_output * n && status == INS_OK && model->clone_scale; k++)
     r[k] = clone_scale(model, neurons[k % n]) * r[k] + (double)model->clone_shift[neurons[k % n]];
-  if (status == INS_OK && dr) model->core_ops->reference_backward(model->core, tape, dfeatures, dx);
+  if (status == INS_OK && dr) ins_chain_reference_backward(model->core, tape, dfeatures, dx);
   ins_arena_free(&arena);
   return status;
 }

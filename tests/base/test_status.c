@@ -37,11 +37,20 @@ static void an_overlong_message_is_cut_and_terminated(void **state) {
   assert_int_equal(strlen(ins_message()), INS_MESSAGE_MAX - 1);
 }
 
+static void what_is_quoted_stays_on_one_line(void **state) {
+  (void)state;
+  assert_int_equal(ins_fail(INS_ERR_FORMAT, "a kind '%s'", "two\nlines\x1b[31m"), INS_ERR_FORMAT);
+  assert_string_equal(ins_message(), "a kind 'two?lines?[31m'");
+  assert_int_equal(ins_within(INS_ERR_FORMAT, "in\t%s", "a\r\nfile"), INS_ERR_FORMAT);
+  assert_string_equal(ins_message(), "in?a??file: a kind 'two?lines?[31m'");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(codes_have_the_values_that_results_files_store),
       cmocka_unit_test(a_failure_keeps_its_message_and_gains_context),
       cmocka_unit_test(context_on_success_changes_nothing),
+      cmocka_unit_test(what_is_quoted_stays_on_one_line),
       cmocka_unit_test(an_overlong_message_is_cut_and_terminated),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

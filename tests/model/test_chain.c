@@ -62,7 +62,8 @@ static void a_stacked_step_below_one_that_looks_around_in_time_matches(void **st
   ins_chain chain = {.in_channels = C, .stack = stack, .n_stack = 2};
   float *w = noise(1, 3 * C * C), *x = noise(2, C * T), *dy = noise(3, LEVEL * N), dx[C * T];
   double x64[C * T], dy64[LEVEL * T] = {0}, dx64[C * T], *y64;
-  void *plan, *tape;
+  ins_chain_plan *plan;
+  void *tape;
   for (int l = 0; l < 2; l++) assert_int_equal(ins_chain_add_dense(&b, &chain, &same, w), INS_OK);
   const ins_core_request request = {.kernels = ins_kernels_best(),
                                     .n_slots = 1,
@@ -78,7 +79,7 @@ static void a_stacked_step_below_one_that_looks_around_in_time_matches(void **st
     dy_data[i * 16] = dy[i];
     dy64[i / N * T + FIRST + i % N] = (double)dy[i];
   }
-  assert_int_equal(ins_chain_plan(&chain, &request, &arena, &plan), INS_OK);
+  assert_int_equal(ins_chain_plan_create(&chain, &request, &arena, &plan), INS_OK);
   ins_chain_forward(plan, 0, x, &y);
   ins_chain_backward(plan, 0, &g, dx);
   assert_int_equal(ins_chain_reference(&chain, (ins_extent){T, 1, 1}, x64, &arena, &y64, &tape),
@@ -180,7 +181,7 @@ static void a_dummy_core_passes_the_stimulus_on(void **state) {
 
 typedef struct core_run {
   ins_arena arena;
-  void *plan;
+  ins_chain_plan *plan;
   ins_features y, dy;
   float *dx;
 } core_run;
@@ -206,7 +207,7 @@ static void run_core(const ins_model *model, const model_fixture *f, bool planar
                                     .planar = planar};
   assert_true(info->n_features <= lanes);
   *r = (core_run){.dx = NULL};
-  assert_int_equal(model->core_ops->plan(model->core, &request, &r->arena, &r->plan), INS_OK);
+  assert_int_equal(ins_chain_plan_create(model->core, &request, &r->arena, &r->plan), INS_OK);
   r->dx = taken(r, (size_t)(f->in_shape[0] * f->in_shape[1] * f->in_shape[2] * f->in_shape[3]));
   r->y.maps = r->dy.maps = (ins_maps){NULL, n_t * (n_p + INS_TILE_PIXELS), n_p + INS_TILE_PIXELS};
   if (planar) {
@@ -224,8 +225,8 @@ static void run_core(const ins_model *model, const model_fixture *f, bool planar
     else
       r->dy.lanes[(t * n_p + p) * lanes + c] = value;
   }
-  model->core_ops->forward(r->plan, 0, x, &r->y);
-  model->core_ops->backward(r->plan, 0, &r->dy, r->dx);
+  ins_chain_forward(r->plan, 0, x, &r->y);
+  ins_chain_backward(r->plan, 0, &r->dy, r->dx);
 }
 
 static void expect_same_in_both_layouts(const model_fixture *f) {

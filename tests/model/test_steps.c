@@ -153,7 +153,7 @@ typedef struct run {
   ins_arena arena;
   ins_builder b;
   ins_chain chain;
-  void *plan;
+  ins_chain_plan *plan;
   ins_features y;
 } run;
 
@@ -165,7 +165,7 @@ static void prepare(run *r, long height, long width) {
                                     .n_read = 1,
                                     .gradient = true,
                                     .planar = true};
-  assert_int_equal(ins_chain_plan(&r->chain, &request, &r->arena, &r->plan), INS_OK);
+  assert_int_equal(ins_chain_plan_create(&r->chain, &request, &r->arena, &r->plan), INS_OK);
   r->y.maps.frame = r->y.maps.channel = 64;
   assert_int_equal(ins_arena_take(&r->arena, 64, sizeof(float), &r->y.maps.data), INS_OK);
 }
