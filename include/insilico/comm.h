@@ -20,13 +20,13 @@ ins_status ins_share(MPI_Comm comm, ins_status status, ins_text *text) INS_CHECK
 typedef struct ins_shared {
   const void *bytes; /* aligned to 64 bytes; read only */
   size_t n;
-  MPI_Win window;
-  void *own; /* where this node cannot share memory: a copy */
-  bool is_window;
+  void *map; /* of memory that the node's ranks share */
+  bool is_mapped;
+  void *own; /* where memory cannot be shared: a copy */
 } ins_shared;
 
 /** Like ins_share, with one copy a node in shared memory (each rank's own copy where that cannot be
- * had). `text` is rank 0's and is freed there. Collective, and so is freeing. */
+ * had). `text` is rank 0's and is freed there. Collective; freeing is local. */
 ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text,
                           ins_shared *out) INS_CHECKED;
 void ins_shared_free(ins_shared *shared);

@@ -7,8 +7,8 @@
 
 #include "insilico/value.h"
 
-/** Is it a torch file (ZIP, or of torch before 1.6) by its first bytes? false also when it cannot be
- * read. */
+/** Is it a torch file (ZIP, or of torch before 1.6) by its first bytes? false also when it cannot
+ * be read. */
 bool ins_checkpoint_is_torch(const char *path);
 
 /** What a torch file holds: {format, bytes (of the file), class (of the pickled object, where it is
@@ -25,11 +25,11 @@ ins_status ins_checkpoint_look(const char *path, ins_value **out) INS_CHECKED;
  * Verdicts are "harmless" (in the table of constructors that checkpoints of openretina hold),
  * "dangerous" (runs programs or code, opens files or connections, or leads to what does) and
  * "unknown" (everything else); that of the file is the worst of all, and at least "unknown" where a
- * pickle could not be followed to its end. `first_at` is a byte of the file where the pickle is stored
- * as it is, else of the pickle. `by` says what names it: "pickle", or "_target_" for a class that
- * hydra would make from hyper-parameters. `arguments` are those of the first call of a dangerous name,
- * as printable text. Looks into torch ZIP files (every pickle and .npy inside), files of torch before
- * 1.6, .npy files with objects, and bare pickles with all that follow them.
+ * pickle could not be followed to its end. `first_at` is a byte of the file where the pickle is
+ * stored as it is, else of the pickle. `by` says what names it: "pickle", or "_target_" for a class
+ * that hydra would make from hyper-parameters. `arguments` are those of the first call of a
+ * dangerous name, as printable text. Looks into torch ZIP files (every pickle and .npy inside),
+ * files of torch before 1.6, .npy files with objects, and bare pickles with all that follow them.
  * @return INS_OK; INS_ERR_IO; INS_ERR_FORMAT (no container that can be opened: nothing is known of
  * it); INS_ERR_UNSUPPORTED (tar files); INS_ERR_MEMORY */
 ins_status ins_checkpoint_scan(const char *path, ins_value **out) INS_CHECKED;

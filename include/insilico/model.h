@@ -81,6 +81,8 @@ const ins_model *ins_model_member(const ins_model *model, size_t k);
  * T). */
 ins_status ins_model_output_frames(const ins_model *model, size_t n_frames,
                                    size_t *out) INS_CHECKED;
+/** The shortest stimulus, in frames, that gives a response; 0: even the longest gives none. */
+size_t ins_model_least_frames(const ins_model *model);
 /** Stimulus frames [*first, *last] that output frame f of a long stimulus depends on, relative to
  * the stimulus frame f; may be negative or beyond it where time is padded. */
 void ins_model_window(const ins_model *model, size_t f, long *first, long *last);

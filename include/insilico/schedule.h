@@ -46,6 +46,8 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
 
 /** Catches SIGUSR1, SIGTERM and SIGINT: a second SIGINT ends the process at once. */
 void ins_signals_catch(void);
+/** Undoes that: they end the process again. */
+void ins_signals_release(void);
 /** The signal that asked to stop, or 0. */
 int ins_signals_caught(void);
 

@@ -131,8 +131,8 @@ void ins_value_json(const ins_value *value, size_t max_array, ins_text *out);
  * ranks. Unpacking checks every length: INS_ERR_FORMAT on damaged bytes. */
 ins_status ins_value_pack(const ins_value *value, ins_text *out) INS_CHECKED;
 ins_status ins_value_unpack(const void *bytes, size_t n, ins_value **out) INS_CHECKED;
-/** The same without copying arrays: they point into `bytes` (aligned to 64 bytes), which must outlive
- * the tree. */
+/** The same without copying arrays: they point into `bytes` (aligned to 64 bytes), which must
+ * outlive the tree. */
 ins_status ins_value_unpack_borrowing(const void *bytes, size_t n, ins_value **out) INS_CHECKED;
 
 #endif

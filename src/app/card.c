@@ -116,13 +116,6 @@ static ins_status add_units(const ins_units *units, ins_value *card) {
   return status;
 }
 
-/* The least clip that gives a response; 0 when even a very long one gives none. */
-static size_t least_frames(const ins_model *model, size_t *n_output) {
-  for (size_t n = 1; n < 100000; n++)
-    if (ins_model_output_frames(model, n, n_output) == INS_OK) return n;
-  return 0;
-}
-
 static ins_status add_window(const ins_model *model, const ins_units *units, size_t least,
                              size_t n_output, ins_value *card) {
   ins_value *map;
@@ -286,11 +279,13 @@ static ins_status add_silent(const ins_model *model, size_t least, ins_value *ca
 ins_status ins_card_make(const char *path, const ins_model_source *source, const ins_model *model,
                          ins_value **out) {
   const ins_model_info *info = ins_model_describe(model);
-  size_t n_output = 0, least = least_frames(model, &n_output);
+  const size_t least = ins_model_least_frames(model);
+  size_t n_output = 0;
   ins_units units;
   ins_units_read(source, NULL, &units);
   ins_value *card = *out = ins_value_map();
-  ins_status status = card ? add_model(source, info, card) : INS_ERR_MEMORY;
+  ins_status status = card ? ins_model_output_frames(model, least, &n_output) : INS_ERR_MEMORY;
+  if (status == INS_OK) status = add_model(source, info, card);
   if (status == INS_OK) status = add_architecture(source, info, card);
   if (status == INS_OK) status = add_stimulus(source, info, card);
   if (status == INS_OK) status = add_units(&units, card);

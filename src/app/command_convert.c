@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "insilico/checkpoint.h"
@@ -10,6 +11,12 @@
  * from. */
 static ins_status check_target(const char *in, const char *out) {
   ins_model_source *old = NULL;
+  const size_t n = strlen(in);
+  if (strncmp(out, in, n) == 0 && n && (out[n] == '/' || in[n - 1] == '/'))
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s: lies in the folder of the ensemble, of which it would be a member; choose "
+                    "another place",
+                    out);
   if (!ins_file_exists(out)) return ins_file_make_parents(out);
   if (ins_file_same(in, out))
     return ins_fail(INS_ERR_ARGUMENT, "%s: is the model to convert; choose another name", out);

@@ -37,9 +37,9 @@ static void print_layer(size_t l, const ins_layer_info *layer) {
 
 static void print_window(const ins_model *model) {
   const ins_model_info *info = ins_model_describe(model);
-  size_t n_output, n = 1;
+  const size_t n = ins_model_least_frames(model);
+  size_t n_output;
   long first, last;
-  while (n < 100000 && ins_model_output_frames(model, n, &n_output) != INS_OK) n++;
   if (ins_model_output_frames(model, n, &n_output) != INS_OK) return;
   size_t lag = n - n_output;
   ins_print("frames",

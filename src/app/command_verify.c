@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "app.h"
 #include "insilico/array_file.h"
@@ -127,15 +129,23 @@ static double correlation_of(const ins_array *peers, const verification *v,
   return product / sqrt(square[0] * square[1]);
 }
 
+/* |ours - theirs|: NaN when one is no number, 0 for the same infinity. */
+static double deviation(double ours, double theirs) {
+  return ours == theirs ? 0 : fabs(ours - theirs);
+}
+
 static void compare(const ins_array *peers, const verification *v, agreement *a) {
   const size_t n = a->session->n_neurons, count = v->n_output * n;
   double largest = 0, worst = 0;
-  for (size_t k = 0; k < count; k++) largest = fmax(largest, fabs(ins_array_get(peers, k)));
+  for (size_t k = 0; k < count; k++) {
+    const double theirs = fabs(ins_array_get(peers, k));
+    if (isfinite(theirs) && theirs > largest) largest = theirs;
+  }
   for (size_t k = 0; k < count; k++) {
     const double theirs = ins_array_get(peers, k);
     const double ours =
         (double)v->responses[k / n * v->info->n_neurons + a->session->first + k % n];
-    const double off = fabs(ours - theirs);
+    const double off = deviation(ours, theirs);
     if (!(off <= TOLERANCE * largest) && !a->departs) {
       a->departs = true;
       a->frame = k / n;
@@ -143,7 +153,8 @@ static void compare(const ins_array *peers, const verification *v, agreement *a)
       a->ours = ours;
       a->peers = theirs;
     }
-    if (!(off <= worst)) worst = off;
+    if (isnan(off) || off > worst) worst = off;
+    if (isnan(worst)) break;
   }
   a->worst = largest > 0 ? worst / largest : worst;
   a->correlation = correlation_of(peers, v, a->session);
@@ -197,7 +208,8 @@ static ins_status print_people(const verification *v) {
   for (size_t s = 0; s < v->info->n_sessions; s++) {
     const agreement *a = &v->sessions[s];
     printf("%-32s %8zu %8zu  %-12.1e %.1e%s\n", a->session->name, a->session->n_neurons,
-           a->n_frames, a->worst, fmax(0, 1 - a->correlation), a->departs ? "   DIFFERS" : "");
+           a->n_frames, a->worst, a->correlation > 1 ? 0 : 1 - a->correlation,
+           a->departs ? "   DIFFERS" : "");
   }
   for (size_t s = 0; s < v->info->n_sessions; s++) {
     const agreement *a = &v->sessions[s];
@@ -255,17 +267,21 @@ static char *record_path(const char *path) {
   return ins_format("%.*s.verified.json", (int)n, path);
 }
 
-/* A model in a place that cannot be written to is verified all the same. */
+/* By way of a new file and a rename, so that a link in its place leads nowhere. A model in a place
+ * that cannot be written to is verified all the same. */
 static void remember(const char *path, const ins_value *record) {
-  char *name = record_path(path);
+  char *name = record_path(path), *part = name ? ins_format("%s.XXXXXX", name) : NULL;
   ins_text json = {0};
   ins_value_json(record, 0, &json);
-  FILE *file = name && json.data ? fopen(name, "w") : NULL;
-  if (file) {
-    fprintf(file, "%s\n", json.data);
-    if (fclose(file) != 0) remove(name);
+  ins_text_add(&json, "\n");
+  int fd = part && ins_text_ok(&json) == INS_OK ? mkstemp(part) : -1;
+  if (fd >= 0) {
+    bool written =
+        fchmod(fd, 0644) == 0 && write(fd, json.data, json.length) == (ssize_t)json.length;
+    if (close(fd) != 0 || !written || rename(part, name) != 0) unlink(part);
   }
   ins_text_free(&json);
+  free(part);
   free(name);
 }
 

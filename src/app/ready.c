@@ -3,11 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "app.h"
 #include "insilico/array_file.h"
 #include "insilico/checkpoint.h"
 #include "insilico/fetch.h"
+#include "insilico/hash.h"
 #include "insilico/schedule.h"
 #include "insilico/yaml.h"
 
@@ -28,12 +30,21 @@ ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
 /* ---- the model --------------------------------------------------------------------------------
  */
 
-/* What a local file was asked to be, and is: fetched ones are checked when they are fetched. */
-static ins_status check_sha256(const ins_model_source *source, const char *wanted) {
-  const char *is = ins_value_text_or(ins_map_get(source->provenance, "sha256"), NULL);
-  if (!wanted || (is && strcasecmp(is, wanted) == 0)) return INS_OK;
-  return ins_fail(INS_ERR_FORMAT, "its SHA-256 is %s, but model.sha256 asks for %s",
-                  is ? is : "not known (it is no single file)", wanted);
+/* The file that is opened is the one that was asked for. What a model file says of the checkpoint
+ * it was made from is no proof. */
+static ins_status check_sha256(const char *path, const char *wanted) {
+  char is[INS_SHA256_HEX];
+  if (!wanted) return INS_OK;
+  ins_status status = ins_sha256_file(path, is);
+  if (status != INS_OK || strcasecmp(is, wanted) == 0) return status;
+  return ins_fail(INS_ERR_FORMAT, "%s: its SHA-256 is %s, but %s was asked for", path, is, wanted);
+}
+
+static ins_status check_single(const char *path) {
+  struct stat about;
+  if (strncmp(path, "builtin:", 8) != 0 && (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)))
+    return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT, "%s: sha256 is that of one file, and this is none", path);
 }
 
 /* A model's settings with every name and URL replaced by the local file it stands for. */
@@ -73,11 +84,13 @@ ins_status ins_ready_source(ins_ready *ready) {
                                      .verify = true,
                                      .stop = ins_signals_caught};
   ins_status status = model ? INS_OK : INS_ERR_MEMORY;
+  if (status == INS_OK && options.sha256 && ins_value_count(ins_map_get(model, "files")))
+    status = ins_fail(INS_ERR_ARGUMENT, "model.sha256 is that of one file: model.file");
   if (status == INS_OK) status = fetch_all(model, &options);
-  if (status == INS_OK)
-    status =
-        ins_model_open(ins_value_text_or(ins_map_get(model, "file"), NULL), model, &ready->source);
-  if (status == INS_OK) status = check_sha256(ready->source, options.sha256);
+  const char *path = ins_value_text_or(ins_map_get(model, "file"), NULL);
+  if (status == INS_OK && options.sha256) status = check_single(path);
+  if (status == INS_OK) status = check_sha256(path, options.sha256);
+  if (status == INS_OK) status = ins_model_open(path, model, &ready->source);
   ins_value_destroy(&model);
   const ins_value *file = ins_map_get(given, "file");
   if (!file || file->kind == INS_NULL) file = ins_map_get(given, "files");
@@ -106,7 +119,9 @@ ins_status ins_ready_path(const ins_arguments *arguments, const char *name, char
                                      .quiet = arguments->json,
                                      .stop = ins_signals_caught};
   ins_signals_catch();
-  return ins_fetch_resolve(name, &options, path);
+  ins_status status = ins_fetch_resolve(name, &options, path);
+  ins_signals_release(); /* nothing from here on would look at them */
+  return status;
 }
 
 ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
@@ -116,8 +131,9 @@ ins_status ins_ready_named(const ins_arguments *arguments, const char *name, cha
   *source = NULL;
   ins_status status = read_architecture(arguments->architecture, &settings);
   if (status == INS_OK) status = ins_ready_path(arguments, name, path);
+  if (status == INS_OK && arguments->sha256) status = check_single(*path);
+  if (status == INS_OK) status = check_sha256(*path, arguments->sha256);
   if (status == INS_OK) status = ins_model_open(*path, settings, source);
-  if (status == INS_OK) status = check_sha256(*source, arguments->sha256);
   ins_value_destroy(&settings);
   return status;
 }

@@ -250,7 +250,10 @@ static ins_status answered_badly(transfer *t) {
 /* 416: there is nothing beyond what we have. Either that is all, or it is of something else. */
 static ins_status nothing_beyond(transfer *t) {
   if (t->part->length == 0) return answered_badly(t);
-  if (t->answer.range_of == t->part->length) return INS_OK;
+  const fetch_entity *had = &t->part->entity;
+  if (t->answer.range_of == t->part->length && !differs(had->etag, t->answer.etag) &&
+      (had->size < 0 || had->size == t->part->length))
+    return INS_OK;
   return start_over(t, "the file on the server is shorter than what was received before");
 }
 

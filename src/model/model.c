@@ -40,6 +40,8 @@ static ins_status choose_kinds(const ins_builder *b, ins_model *model,
   return INS_OK;
 }
 
+enum { MOST_NEURONS = 1 << 24, MOST_FRAMES = 1 << 24 };
+
 /* ---- sessions ------------------------------------------------------------------------------- */
 
 static ins_status read_session(const ins_builder *b, const ins_value *item, size_t i, size_t *first,
@@ -49,6 +51,11 @@ static ins_status read_session(const ins_builder *b, const ins_value *item, size
   if (!name || n < 1)
     return ins_fail(INS_ERR_FORMAT,
                     "session %zu of the architecture needs a name and its number of neurons", i);
+  if (n > MOST_NEURONS || *first > (size_t)MOST_NEURONS - (size_t)n)
+    return ins_fail(INS_ERR_FORMAT,
+                    "the sessions of the architecture have more than %d neurons (%lld in session "
+                    "'%.60s')",
+                    MOST_NEURONS, (long long)n, name);
   if (i > 0 && strcmp(session[-1].name, name) >= 0)
     return ins_fail(INS_ERR_FORMAT,
                     "the sessions of the architecture must be sorted by name: '%s' stands "
@@ -167,31 +174,37 @@ static ins_status build_member(const ins_builder *b, size_t k, bool mean, ins_me
   return ins_within(status, "member %zu", k);
 }
 
-static ins_status check_member(const ins_model *model, size_t k, bool mean) {
-  const ins_model_info *first = &model->members[0].model->info,
-                       *info = &model->members[k].model->info;
-  if (info->n_channels != first->n_channels || info->height != first->height ||
-      info->width != first->width)
+/* The sessions of a member are those of the whole from number *at on. */
+static ins_status check_sessions(const ins_model_info *whole, const ins_model_info *member,
+                                 size_t k, size_t *at) {
+  for (size_t s = 0; s < member->n_sessions; s++, ++*at) {
+    const ins_session *is = &member->sessions[s], *should = &whole->sessions[*at];
+    if (*at < whole->n_sessions && strcmp(is->name, should->name) == 0 &&
+        is->n_neurons == should->n_neurons)
+      continue;
     return ins_fail(INS_ERR_SHAPE,
-                    "member %zu of the ensemble takes stimuli of %zu channels of %zu x %zu px, "
+                    "member %zu of the model has a session '%.60s' of %zu neurons, which the whole "
+                    "has not in that place",
+                    k, is->name, is->n_neurons);
+  }
+  return INS_OK;
+}
+
+/* Members see the same stimuli, and answer with the same number of frames from maps of one size. */
+static ins_status check_member(const ins_model *model, size_t k) {
+  const ins_model *one = model->members[k].model, *first = model->members[0].model;
+  const ins_model_info *info = &one->info, *other = &first->info;
+  if (info->n_channels != other->n_channels || info->height != other->height ||
+      info->width != other->width)
+    return ins_fail(INS_ERR_SHAPE,
+                    "member %zu of the model takes stimuli of %zu channels of %zu x %zu px, "
                     "but member 0 of %zu channels of %zu x %zu px",
-                    k, info->n_channels, info->height, info->width, first->n_channels,
-                    first->height, first->width);
-  if (!mean) return INS_OK;
-  bool same = info->n_sessions == first->n_sessions;
-  for (size_t s = 0; same && s < info->n_sessions; s++)
-    same = strcmp(info->sessions[s].name, first->sessions[s].name) == 0 &&
-           info->sessions[s].n_neurons == first->sessions[s].n_neurons;
-  if (!same)
-    return ins_fail(INS_ERR_SHAPE,
-                    "members 0 and %zu of the ensemble have other sessions or "
-                    "numbers of neurons",
-                    k);
+                    k, info->n_channels, info->height, info->width, other->n_channels,
+                    other->height, other->width);
   const ins_extent in = {1L << 20, (long)info->height, (long)info->width};
-  if (ins_model_extent(model->members[k].model, in).t !=
-      ins_model_extent(model->members[0].model, in).t)
+  if (ins_model_extent(one, in).t != ins_model_extent(first, in).t)
     return ins_fail(INS_ERR_SHAPE,
-                    "members 0 and %zu of the ensemble answer with other numbers of frames", k);
+                    "members 0 and %zu of the model answer with other numbers of frames", k);
   return INS_OK;
 }
 
@@ -199,7 +212,7 @@ static ins_status build_composite(ins_builder *b, const ins_value *members, ins_
   ins_model_info *info = &model->info;
   const char *combine = ins_value_text_or(ins_value_at(b->architecture, "combine"), "");
   const bool mean = strcmp(combine, "mean") == 0;
-  size_t first = 0;
+  size_t first = 0, at = 0;
   if (!mean && strcmp(combine, "sessions") != 0)
     return ins_fail(INS_ERR_FORMAT,
                     "the architecture combines its members by '%s', but must by "
@@ -211,7 +224,9 @@ static ins_status build_composite(ins_builder *b, const ins_value *members, ins_
   for (size_t k = 0; k < members->children.n && status == INS_OK; k++) {
     model->n_members = k + 1;
     status = build_member(b, k, mean, &model->members[k]);
-    if (status == INS_OK) status = check_member(model, k, mean);
+    if (status == INS_OK) status = check_member(model, k);
+    if (mean) at = 0;
+    if (status == INS_OK) status = check_sessions(info, &model->members[k].model->info, k, &at);
     if (status != INS_OK) return status;
     const ins_model_info *theirs = &model->members[k].model->info;
     model->members[k].first = mean ? 0 : first;
@@ -220,11 +235,9 @@ static ins_status build_composite(ins_builder *b, const ins_value *members, ins_
   }
   if (status != INS_OK) return status;
   model->n_averaged = mean ? model->n_members : 1;
-  if (info->n_neurons != (mean ? model->members[0].model->info.n_neurons : first))
-    return ins_fail(INS_ERR_SHAPE,
-                    "the sessions of the architecture have %zu neurons, but its "
-                    "members have others",
-                    info->n_neurons);
+  if (at != info->n_sessions)
+    return ins_fail(INS_ERR_SHAPE, "session '%.60s' of the architecture is in none of its members",
+                    info->sessions[at].name);
   ins_model_info whole = model->members[0].model->info;
   whole.sessions = info->sessions;
   whole.n_sessions = info->n_sessions;
@@ -304,20 +317,27 @@ ins_extent ins_model_extent(const ins_model *model, ins_extent in) {
   return out;
 }
 
+size_t ins_model_least_frames(const ins_model *model) {
+  const long h = (long)model->info.height, w = (long)model->info.width;
+  size_t low = 0, high = MOST_FRAMES; /* too few; enough, if anything is */
+  if (ins_model_extent(model, (ins_extent){MOST_FRAMES, h, w}).t < 1) return 0;
+  while (high - low > 1) { /* more frames never leave fewer responses */
+    const size_t middle = low + (high - low) / 2;
+    *(ins_model_extent(model, (ins_extent){(long)middle, h, w}).t < 1 ? &low : &high) = middle;
+  }
+  return high;
+}
+
 ins_status ins_model_output_frames(const ins_model *model, size_t n_frames, size_t *out) {
-  const long most = 1L << 24, h = (long)model->info.height, w = (long)model->info.width;
-  if (n_frames > (size_t)most)
+  const long h = (long)model->info.height, w = (long)model->info.width;
+  if (n_frames > MOST_FRAMES)
     return ins_fail(INS_ERR_SHAPE, "a stimulus of %zu frames is too long", n_frames);
   const long left = ins_model_extent(model, (ins_extent){(long)n_frames, h, w}).t;
-  if (left < 1) {
-    size_t least = n_frames + 1;
-    while (least < (size_t)most && ins_model_extent(model, (ins_extent){(long)least, h, w}).t < 1)
-      least++;
+  if (left < 1)
     return ins_fail(INS_ERR_SHAPE,
                     "a stimulus of %zu frames leaves no response: this model needs at least "
                     "%zu frames",
-                    n_frames, least);
-  }
+                    n_frames, ins_model_least_frames(model));
   *out = (size_t)left;
   return INS_OK;
 }

@@ -34,6 +34,11 @@ static ins_status check(const ins_model *model, const ins_plan_spec *spec) {
                     "gives %zu (numbered from 0)",
                     spec->first_frame, spec->first_frame + spec->n_read - (spec->n_read > 0),
                     spec->n_frames, n_output);
+  size_t n_x = model->info.n_channels;
+  if (!ins_mul(n_x, spec->n_frames, &n_x) || !ins_mul(n_x, spec->height * spec->width, &n_x) ||
+      n_x > (size_t)1 << 40)
+    return ins_fail(INS_ERR_SHAPE, "a stimulus of %zu frames is too large: more than 2^40 numbers",
+                    spec->n_frames);
   if (spec->n_slots < 1 || spec->n_neurons < 1)
     return ins_fail(INS_ERR_ARGUMENT, "a plan needs at least one slot and one neuron");
   return INS_OK;

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "insilico/comm.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "insilico/log.h"
@@ -55,26 +59,48 @@ ins_status ins_share(MPI_Comm comm, ins_status status, ins_text *text) {
 
 /* ---- one copy a node ------------------------------------------------------------------------- */
 
-/* Room for n bytes that all ranks of `node` see; false, on all of them, where that cannot be had.
+/* Memory that other processes can open, without a name that could be left behind; -1 where there is
+ * none. Its pages are there at once: running out of memory shows here, not in the middle of a run.
  */
-static bool window_of(MPI_Comm node, size_t n, ins_shared *out) {
-  int rank, unit, made, all;
-  void *mine;
-  MPI_Aint size;
-  MPI_Comm_rank(node, &rank);
-  MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN);
-  made = MPI_Win_allocate_shared(rank == 0 ? (MPI_Aint)(n + 64) : 0, 1, MPI_INFO_NULL, node, &mine,
-                                 &out->window) == MPI_SUCCESS;
-  MPI_Allreduce(&made, &all, 1, MPI_INT, MPI_MIN, node);
-  if (!all) {
-    if (made) MPI_Win_free(&out->window);
-    return false;
+static int make_segment(size_t n, void **map) {
+  const int fd = memfd_create("insilico-model", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  if (posix_fallocate(fd, 0, (off_t)n) == 0) {
+    *map = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (*map != MAP_FAILED) return fd;
   }
-  MPI_Win_shared_query(out->window, 0, &size, &unit, &mine);
-  /* Mappings begin with a page, so every rank rounds to the same byte. */
-  out->bytes = (char *)mine + (64 - (uintptr_t)mine % 64) % 64;
-  out->is_window = true;
-  return true;
+  close(fd);
+  return -1;
+}
+
+static bool open_segment(long pid, int there, size_t n, void **map) {
+  char path[64];
+  struct stat about;
+  snprintf(path, sizeof path, "/proc/%ld/fd/%d", pid, there);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  *map = MAP_FAILED;
+  if (fstat(fd, &about) == 0 && (size_t)about.st_size == n)
+    *map = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+  close(fd);
+  return *map != MAP_FAILED;
+}
+
+/* Maps n bytes that all ranks of `node` see, its first one made. Every rank passes every call,
+ * whatever fails. */
+static bool map_on_node(MPI_Comm node, size_t n, ins_shared *out) {
+  int rank, mine = -1, good, all;
+  MPI_Comm_rank(node, &rank);
+  if (rank == 0) mine = make_segment(n, &out->map);
+  long segment[2] = {(long)getpid(), mine};
+  MPI_Bcast(segment, 2, MPI_LONG, 0, node);
+  good = segment[1] >= 0 && (rank == 0 || open_segment(segment[0], (int)segment[1], n, &out->map));
+  out->n = n;
+  out->is_mapped = good;
+  MPI_Allreduce(&good, &all, 1, MPI_INT, MPI_MIN, node);
+  if (mine >= 0) close(mine);
+  out->bytes = out->map;
+  return all;
 }
 
 /* Node leaders get the bytes from rank 0, which is one of them; the others wait for theirs. */
@@ -83,18 +109,18 @@ static void fill(MPI_Comm comm, MPI_Comm node, const ins_text *text, ins_shared 
   MPI_Comm leaders;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_rank(node, &leader);
-  const bool reads = out->is_window ? leader == 0 : true;
+  const bool reads = out->is_mapped ? leader == 0 : true;
   MPI_Comm_split(comm, reads ? 0 : MPI_UNDEFINED, rank, &leaders);
   if (reads) {
     if (rank == 0) memcpy((void *)(uintptr_t)out->bytes, text->data, text->length);
     share_bytes(leaders, (char *)(uintptr_t)out->bytes, out->n);
     MPI_Comm_free(&leaders);
   }
-  if (out->is_window) MPI_Win_fence(0, out->window);
+  MPI_Barrier(node);
 }
 
 ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text, ins_shared *out) {
-  int rank;
+  int rank, mapped, all;
   MPI_Comm node;
   uint64_t length = text->length;
   *out = (ins_shared){0};
@@ -102,15 +128,14 @@ ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text, ins_
   if (rank == 0 && status == INS_OK) status = ins_text_ok(text);
   if ((status = ins_agree(comm, rank == 0 ? status : INS_OK)) != INS_OK) return status;
   MPI_Bcast(&length, 1, MPI_UINT64_T, 0, comm);
-  out->n = length;
   MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node);
   /* All or none: otherwise the two ways of filling would not meet. */
-  int shared = window_of(node, length, out), all;
-  MPI_Allreduce(&shared, &all, 1, MPI_INT, MPI_MIN, comm);
+  mapped = map_on_node(node, length, out);
+  MPI_Allreduce(&mapped, &all, 1, MPI_INT, MPI_MIN, comm);
   if (!all) {
     ins_shared_free(out);
-    out->n = length;
     status = ins_alloc(length, 1, &out->own);
+    out->n = length;
     out->bytes = out->own;
   }
   status = ins_agree(comm, status);
@@ -122,7 +147,7 @@ ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text, ins_
 }
 
 void ins_shared_free(ins_shared *shared) {
-  if (shared->is_window) MPI_Win_free(&shared->window);
+  if (shared->is_mapped) munmap(shared->map, shared->n);
   ins_free(&shared->own);
   *shared = (ins_shared){0};
 }

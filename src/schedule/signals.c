@@ -12,12 +12,17 @@ static void note(int number) {
   caught = number;
 }
 
+static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
+
 void ins_signals_catch(void) {
-  const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
   struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
   sigemptyset(&action.sa_mask);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
     sigaction(numbers[i], &action, NULL);
+}
+
+void ins_signals_release(void) {
+  for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) signal(numbers[i], SIG_DFL);
 }
 
 int ins_signals_caught(void) {

@@ -10,7 +10,8 @@ static void defaults_are_filled_in_and_shorthand_is_spelt_out(void **state) {
   assert_json(
       job->settings, "model",
       "{\"file\":\"m.ckpt\",\"files\":null,\"member\":null,\"center_readout\":null,\"sha256\":null,"
-      "\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},\"architecture\":null}");
+      "\"units\":{\"stimulus_rate_hz\":null,\"response_rate_hz\":null,\"retina_pixel_size_um\":"
+      "null},\"architecture\":null}");
   assert_json(job->settings, "session", "null");
   assert_json(job->settings, "neurons", "\"all\"");
   assert_json(job->settings, "seed", "0");

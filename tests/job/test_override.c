@@ -30,7 +30,8 @@ static void keys_reach_into_lists_groups_and_shorthand(void **state) {
   check(OVERRIDES("postprocess.0.range.green=[0, 1]"), "postprocess.0.range.green", "[0.0,1.0]");
   check(OVERRIDES("model.architecture={rate_hz: 30}"), "model",
         "{\"file\":\"hoefling_2024_low_res\",\"files\":null,\"member\":null,\"center_readout\":"
-        "null,\"sha256\":null,\"units\":{\"stimulus_rate_hz\":null,\"retina_pixel_size_um\":null},"
+        "null,\"sha256\":null,\"units\":{\"stimulus_rate_hz\":null,\"response_rate_hz\":null,"
+        "\"retina_pixel_size_um\":null},"
         "\"architecture\":{\"rate_hz\":30}}");
   check(OVERRIDES("model.architecture.rate_hz=30", "model.architecture.px.x=2"),
         "model.architecture", "{\"rate_hz\":30,\"px\":{\"x\":2}}");

@@ -255,12 +255,45 @@ static void members_that_do_not_fit_together_are_refused(void **state) {
       must(ins_map_take(source->parameters, other->parameters->children.keys[i],
                         ins_value_copy(other->parameters->children.items[i])));
   assert_int_equal(ins_model_create(source, &model), INS_ERR_SHAPE);
-  assert_non_null(strstr(ins_message(), "members 0 and 1"));
+  assert_non_null(strstr(ins_message(), "member 1 of the model has a session 'b'"));
   assert_true(ins_map_remove(source->parameters, "members.1.readout.b.bias"));
   assert_int_equal(ins_model_create(source, &model), INS_ERR_MISSING);
   assert_non_null(strstr(ins_message(), "member 1: "));
   ins_model_source_destroy(&source);
   ins_model_source_destroy(&other);
+}
+
+static void absurd_numbers_of_neurons_are_refused(void **state) {
+  (void)state;
+  const int64_t absurd[] = {INT64_MAX, (int64_t)1 << 32, (1 << 24) - 1};
+  for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
+    const model_fixture f = fixture_small(1);
+    ins_model_source *source = fixture_source(&f);
+    ins_model *model;
+    ins_value *session = (ins_value *)ins_value_at(source->architecture, "sessions.1");
+    must(ins_map_take(session, "n_neurons", ins_value_int(absurd[i])));
+    assert_int_equal(ins_model_create(source, &model), INS_ERR_FORMAT);
+    assert_non_null(strstr(ins_message(), "more than 16777216 neurons"));
+    ins_model_source_destroy(&source);
+  }
+}
+
+static void the_least_stimulus_is_found_at_once_whatever_is_cut(void **state) {
+  (void)state;
+  model_fixture f = fixture_small(1);
+  size_t n;
+  f.cut = 0;
+  ins_model *model = fixture_model(&f);
+  const size_t without = ins_model_least_frames(model);
+  ins_model_destroy(&model);
+  f.cut = 1000000;
+  model = fixture_model(&f);
+  assert_int_equal(ins_model_least_frames(model), without + 1000000);
+  assert_int_equal(ins_model_output_frames(model, without + 1000000, &n), INS_OK);
+  assert_int_equal(n, 1);
+  assert_int_equal(ins_model_output_frames(model, without + 999999, &n), INS_ERR_SHAPE);
+  assert_non_null(strstr(ins_message(), "at least 1000"));
+  ins_model_destroy(&model);
 }
 
 int main(void) {
@@ -271,6 +304,8 @@ int main(void) {
       cmocka_unit_test(the_reference_of_a_composite_agrees_with_its_plan),
       cmocka_unit_test(a_cloned_readout_scales_and_shifts_the_one_it_clones),
       cmocka_unit_test(members_that_do_not_fit_together_are_refused),
+      cmocka_unit_test(absurd_numbers_of_neurons_are_refused),
+      cmocka_unit_test(the_least_stimulus_is_found_at_once_whatever_is_cut),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

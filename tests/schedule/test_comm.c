@@ -22,7 +22,7 @@ static void a_node_holds_the_bytes_of_rank_0(void **state) {
   assert_int_equal((uintptr_t)shared.bytes % 64, 0);
   bytes = shared.bytes;
   for (int i = 0; i < N; i += 997) assert_int_equal(bytes[i], (char)(i * 7));
-  assert_true(shared.is_window); /* this machine can */
+  assert_true(shared.is_mapped); /* this machine can */
   assert_null(text.data);
   ins_shared_free(&shared);
 }

@@ -25,6 +25,12 @@ run 1 list.yaml model.member=1 members=false output=member.h5 || fail "one membe
 run 1 list.yaml members=false output=mean.h5 || fail "the mean alone"
 "$1" "$here/ensemble_reads.py" "$golden/ensemble/responses_all.npy" || fail "ensemble responses"
 
+# The same model by another name is the same model.
+run 1 list.yaml model=folder || fail "a list, gone on with as a folder"
+grep -q "2 kept" log || grep -q "kept from before" log || fail "what was done is kept"
+run 1 list.yaml "model={files: [$golden/ensemble/member_1.ckpt, $golden/ensemble/member_0.ckpt]}" &&
+  fail "members in another order"
+
 run 1 list.yaml model=folder model.member=0 output=none.h5 && fail "members of a single model"
 grep -q "no ensemble" log || fail "the message names the trouble"
 
