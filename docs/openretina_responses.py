@@ -6,8 +6,10 @@
 
 Run it where openretina is installed. MODEL is what openretina loads: a checkpoint, a name, or a
 folder (of a published ensemble, or of checkpoints to be averaged). The stimulus [C,T,H,W] is noise
-unless one is given. Only checkpoints that hold no settings, such as SingleCellSeparatedLNP's, need
-KEY=VALUE: the arguments of their class, for example in_shape=[1,30,20,20] nonlinearity=softplus.
+unless one is given. Only checkpoints that do not hold all settings need KEY=VALUE: the arguments of
+their class, for SingleCellSeparatedLNP for example in_shape=[1,30,20,20] (30: the length of its
+temporal kernel) spat_kernel_size=[15,15] rank=1 nonlinearity=softplus; for SingleCellSpatialContrast
+sta_dir=FOLDER of its STA.
 """
 
 import sys
@@ -33,13 +35,17 @@ def load(name: str, settings: dict) -> torch.nn.Module:
         info, model = load_ensemble_retina_model_from_directory(name, "cpu")
         model.in_shape = next(iter(info.values()))["input_dimensions"][1:]
         return model
+    refusals = []
     for kind in (SpatialContrastCoreReadout, SingleCellSpatialContrast, SingleCellSeparatedLNP):
         try:  # openretina's own loader knows none of these; each refuses the files of the others
             options = {"map_location": "cpu", "weights_only": False} | settings
             return kind.load_from_checkpoint(name, **options)
-        except Exception:
-            continue
-    return load_core_readout_model(name, "cpu")
+        except Exception as error:
+            refusals.append(f"{kind.__name__}: {error}")
+    try:
+        return load_core_readout_model(name, "cpu")
+    except Exception as error:
+        raise SystemExit("\n".join(["no class of openretina takes it:", *refusals, str(error)]))
 
 
 if len(sys.argv) < 3:

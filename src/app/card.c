@@ -258,19 +258,28 @@ static bool varies(const float *r, size_t n_output, size_t n, size_t neuron) {
 
 /* A neuron is silent when the noise does not move its response: its weights are zero, or its
  * nonlinearity saturates. */
-static ins_status add_silent(const ins_model *model, size_t least, ins_value *card) {
-  enum { FRAMES = 30 };
+static ins_status find_silent(const ins_model *model, size_t n_frames, ins_value *list) {
   const size_t n = ins_model_describe(model)->n_neurons;
   size_t n_output;
   float *r = NULL;
-  ins_value *list = ins_value_list();
-  ins_status status =
-      list ? ins_model_output_frames(model, least + FRAMES, &n_output) : INS_ERR_MEMORY;
+  ins_status status = ins_model_output_frames(model, n_frames, &n_output);
   if (status == INS_OK) status = ins_alloc(n_output * n, sizeof *r, &r);
-  if (status == INS_OK) status = respond_to_noise(model, least + FRAMES, n_output, r);
+  if (status == INS_OK) status = respond_to_noise(model, n_frames, n_output, r);
   for (size_t i = 0; i < n && status == INS_OK; i++)
     if (!varies(r, n_output, n, i)) status = ins_list_take(list, ins_value_int((int64_t)i));
   ins_free(&r);
+  return status;
+}
+
+static ins_status add_silent(const ins_model_source *source, const ins_model *model, size_t least,
+                             ins_value *card) {
+  enum { FRAMES = 30 };
+  const ins_value *trained = ins_value_at(source->architecture, "in_shape.1");
+  ins_value *list = ins_value_list();
+  ins_status status = list ? find_silent(model, least + FRAMES, list) : INS_ERR_MEMORY;
+  /* Models that scale frames take stimuli of one length only: that of their training. */
+  if (status == INS_ERR_SHAPE && trained)
+    status = find_silent(model, (size_t)ins_value_int_or(trained, 1), list);
   if (status == INS_OK) return ins_map_take(card, "silent_neurons", list);
   ins_value_destroy(&list);
   return status;
@@ -292,7 +301,7 @@ ins_status ins_card_make(const char *path, const ins_model_source *source, const
   if (status == INS_OK) status = add_window(model, &units, least, n_output, card);
   if (status == INS_OK) status = add_sessions(source, info, card);
   if (status == INS_OK) status = add_cell_types(source, info, card);
-  if (status == INS_OK) status = add_silent(model, least, card);
+  if (status == INS_OK) status = add_silent(source, model, least, card);
   if (status == INS_OK) {
     const char *hash = ins_value_at(card, "model.model_sha256")->text;
     ins_value *verified = ins_verified_read(path, hash);

@@ -86,7 +86,8 @@ static void print_window(const ins_value *card) {
   ins_print("", "T frames give T - %ld responses; T must be %ld or more", lost,
             whole(window, "least_frames"));
   if (ins_value_bool_or(ins_map_get(window, "acausal"), false))
-    ins_print("", "acausal: it looks beyond f+%ld, its own time", lost);
+    ins_print("", "acausal: it stands for frame f+%ld and sees %ld beyond (padding in time)", lost,
+              last - lost);
 }
 
 static void print_sessions(const ins_value *card) {
@@ -109,7 +110,8 @@ static void print_cell_types(const ins_value *card) {
   for (size_t i = 0; i < ins_value_count(types); i++)
     ins_text_add(&line, "%s%s (%ld)", i ? ", " : "", types->children.keys[i],
                  (long)ins_value_int_or(types->children.items[i], 0));
-  ins_print("cell types", "%s", line.data ? line.data : "not told");
+  ins_print("cell types", "%s%s", line.data ? "group (neurons): " : "",
+            line.data ? line.data : "not told");
   ins_text_free(&line);
 }
 
@@ -140,6 +142,10 @@ static void print_verified(const ins_value *card) {
   }
   if (!list)
     ins_print("verified", "not yet: see insilico verify");
+  else if (n_agree < ins_value_count(list))
+    ins_print(
+        "verified", "NO: %zu of %zu sessions differ from %s, by up to %.1e of the largest response",
+        ins_value_count(list) - n_agree, ins_value_count(list), text(verified, "against"), worst);
   else
     ins_print("verified", "%zu of %zu sessions agree with %s; largest deviation %.1e", n_agree,
               ins_value_count(list), text(verified, "against"), worst);

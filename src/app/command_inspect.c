@@ -51,7 +51,8 @@ static void print_window(const ins_model *model) {
   else
     ins_print("", "output frame f answers stimulus frames f%+ld to f%+ld", first, last);
   if (last > (long)lag)
-    ins_print("", "warning: that reaches beyond stimulus frame f+%zu, its own time", lag);
+    ins_print("", "acausal: it stands for frame f+%zu and sees %ld beyond (padding in time)", lag,
+              last - (long)lag);
 }
 
 static void print_field(const ins_value *info, const char *key, const char *label,
@@ -187,7 +188,9 @@ ins_status ins_command_inspect(const ins_arguments *arguments) {
   if (arguments->scan) return scan(arguments);
   ins_status status = ins_ready_named(arguments, arguments->words[0], &path, &source);
   if (status == INS_OK) status = ins_model_create(source, &model);
-  if (status != INS_OK && path) status = ins_inspect_foreign(path, arguments->json, status);
+  /* What is listed is for those who wonder what it is; settings that are given speak of a model. */
+  if (status != INS_OK && path && !arguments->architecture && !arguments->card)
+    status = ins_inspect_foreign(path, arguments->json, status);
   if (status == INS_OK && arguments->card) status = ins_card_make(path, source, model, &card);
   if (status == INS_OK && arguments->card)
     ins_card_print(card, arguments->json);

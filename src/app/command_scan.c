@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "app.h"
 #include "insilico/look.h"
@@ -92,6 +93,9 @@ static void print_json(const ins_value *value) {
 
 ins_status ins_inspect_scan(const char *path, bool json) {
   ins_value *scan = NULL;
+  struct stat about;
+  if (stat(path, &about) == 0 && S_ISDIR(about.st_mode))
+    return ins_fail(INS_ERR_ARGUMENT, "%s: a folder; --scan takes one file at a time", path);
   ins_status status = ins_checkpoint_scan(path, &scan);
   if (status != INS_OK) return status;
   const char *verdict = text_at(scan, "verdict");

@@ -202,6 +202,7 @@ static ins_status in_double(const verification *v, const agreement *a, double *o
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
+/* Deviations are relative to the largest response of the session. */
 static ins_status print_people(const verification *v) {
   printf("%-32s %8s %8s  %-12s %s\n", "session", "neurons", "frames", "deviation",
          "1 - correlation");
@@ -211,9 +212,13 @@ static ins_status print_people(const verification *v) {
            a->n_frames, a->worst, a->correlation > 1 ? 0 : 1 - a->correlation,
            a->departs ? "   DIFFERS" : "");
   }
+  double largest = 0;
+  size_t n_agree = 0;
   for (size_t s = 0; s < v->info->n_sessions; s++) {
     const agreement *a = &v->sessions[s];
     double truth;
+    largest = fmax(largest, a->worst);
+    n_agree += !a->departs;
     if (!a->departs) continue;
     ins_status status = in_double(v, a, &truth);
     if (status != INS_OK) return status;
@@ -221,6 +226,9 @@ static ins_status print_people(const verification *v) {
            "%.9g in double precision\n",
            a->session->name, a->frame, a->neuron, a->ours, a->peers, v->file, truth);
   }
+  if (n_agree == v->info->n_sessions)
+    printf("agrees: at most %.1e of a session's largest response off; the bound is %.0e\n", largest,
+           TOLERANCE);
   return INS_OK;
 }
 

@@ -68,11 +68,13 @@ static void print_help(FILE *out) {
                "  mpirun -n 8 insilico run JOB ...      on many\n\n");
   for (const ins_command *c = ins_commands; c->name; c++)
     fprintf(out, "  %-28s %s\n", c->usage, c->summary);
-  fprintf(out,
-          "\n  insilico COMMAND -h           options of a command\n"
-          "  insilico --version            versions of program and libraries\n\n"
-          "Exit status: 0 done; 1 finished with failed tasks; 2 the job or command is wrong;\n"
-          "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
+  fprintf(
+      out,
+      "\n  insilico COMMAND -h           options of a command\n"
+      "  insilico --version            versions of program and libraries\n\n"
+      "Exit status: 0 done; 1 finished with failed tasks, or verify: numbers differ, or\n"
+      "inspect --scan: not known to be harmless (6: dangerous); 2 the job or command is wrong;\n"
+      "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
 }
 
 static void print_command_help(const ins_command *command) {

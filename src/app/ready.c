@@ -9,6 +9,7 @@
 #include "insilico/array_file.h"
 #include "insilico/checkpoint.h"
 #include "insilico/fetch.h"
+#include "insilico/file.h"
 #include "insilico/hash.h"
 #include "insilico/schedule.h"
 #include "insilico/yaml.h"
@@ -45,6 +46,23 @@ static ins_status check_single(const char *path) {
   if (strncmp(path, "builtin:", 8) != 0 && (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)))
     return INS_OK;
   return ins_fail(INS_ERR_ARGUMENT, "%s: sha256 is that of one file, and this is none", path);
+}
+
+/* A name that is misspelt would be taken for a path. */
+static ins_status check_there(const char *path) {
+  enum { MOST = 64 };
+  const char *names[MOST];
+  size_t n = 0;
+  if (ins_file_exists(path) || strncmp(path, "builtin:", 8) == 0) return INS_OK;
+  for (const ins_known_model *known = ins_fetch_known(); known->name && n < MOST; known++)
+    names[n++] = known->name;
+  const char *near = ins_text_nearest(path, names, n);
+  if (!near) return INS_OK; /* opening it says what is wrong */
+  return ins_fail(
+      INS_ERR_ARGUMENT,
+      "'%.200s' is neither a file nor a known model (did you mean '%s'?); insilico list "
+      "models names them",
+      path, near);
 }
 
 /* A model's settings with every name and URL replaced by the local file it stands for. */
@@ -88,6 +106,7 @@ ins_status ins_ready_source(ins_ready *ready) {
     status = ins_fail(INS_ERR_ARGUMENT, "model.sha256 is that of one file: model.file");
   if (status == INS_OK) status = fetch_all(model, &options);
   const char *path = ins_value_text_or(ins_map_get(model, "file"), NULL);
+  if (status == INS_OK && path) status = check_there(path);
   if (status == INS_OK && options.sha256) status = check_single(path);
   if (status == INS_OK) status = check_sha256(path, options.sha256);
   if (status == INS_OK) status = ins_model_open(path, model, &ready->source);
@@ -97,18 +116,24 @@ ins_status ins_ready_source(ins_ready *ready) {
   return ins_within(status, "%smodel", ins_value_place(file, place, sizeof place));
 }
 
-/* {architecture: what the file says}, or NULL without a file. */
+/* {architecture: what the file says}, or NULL without a file. The file may also hold a job's
+ * section `model`, or its `architecture`. */
 static ins_status read_architecture(const char *file, ins_value **settings) {
-  ins_value *architecture = NULL;
+  ins_value *read = NULL;
   if (!file) return INS_OK;
-  ins_status status = ins_yaml_read(file, NULL, &architecture);
-  if (status == INS_OK && !architecture)
-    status = ins_fail(INS_ERR_ARGUMENT, "%s: is empty; see docs/checkpoints.md", file);
-  if (status != INS_OK) return status;
-  *settings = ins_value_map();
-  if (*settings) return ins_map_take(*settings, "architecture", architecture);
-  ins_value_destroy(&architecture);
-  return INS_ERR_MEMORY;
+  ins_status status = ins_yaml_read(file, NULL, &read);
+  const ins_value *given = read, *inner;
+  if ((inner = ins_map_get(given, "model"))) given = inner;
+  if ((inner = ins_map_get(given, "architecture"))) given = inner;
+  if (status == INS_OK && (!given || given->kind != INS_MAP))
+    status = ins_fail(INS_ERR_ARGUMENT,
+                      "%s: holds no settings: `core:` and `readout:` are expected, or a job's "
+                      "`model:` around them",
+                      file);
+  if (status == INS_OK && !(*settings = ins_value_map())) status = INS_ERR_MEMORY;
+  if (status == INS_OK) status = ins_map_take(*settings, "architecture", ins_value_copy(given));
+  ins_value_destroy(&read);
+  return status;
 }
 
 ins_status ins_ready_path(const ins_arguments *arguments, const char *name, char **path) {
@@ -121,7 +146,7 @@ ins_status ins_ready_path(const ins_arguments *arguments, const char *name, char
   ins_signals_catch();
   ins_status status = ins_fetch_resolve(name, &options, path);
   ins_signals_release(); /* nothing from here on would look at them */
-  return status;
+  return status == INS_OK ? check_there(*path) : status;
 }
 
 ins_status ins_ready_named(const ins_arguments *arguments, const char *name, char **path,
