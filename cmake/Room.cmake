@@ -61,7 +61,8 @@ function(ins_compile_options target)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
   # Contraction is fixed by the kernels' own options; elsewhere a*b+c must mean the same everywhere.
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wpointer-arith
-                         -Wwrite-strings -Wvla -Wno-format-truncation -ffp-contract=off)
+                         -Wwrite-strings -Wvla
+                         $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> -ffp-contract=off)
   if(INSILICO_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
