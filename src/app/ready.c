@@ -31,21 +31,22 @@ ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
 /* ---- the model --------------------------------------------------------------------------------
  */
 
-/* The file that is opened is the one that was asked for. What a model file says of the checkpoint
- * it was made from is no proof. */
-static ins_status check_sha256(const char *path, const char *wanted) {
-  char is[INS_SHA256_HEX];
-  if (!wanted) return INS_OK;
-  ins_status status = ins_sha256_file(path, is);
-  if (status != INS_OK || strcasecmp(is, wanted) == 0) return status;
-  return ins_fail(INS_ERR_FORMAT, "%s: its SHA-256 is %s, but %s was asked for", path, is, wanted);
-}
-
 static ins_status check_single(const char *path) {
   struct stat about;
   if (strncmp(path, "builtin:", 8) != 0 && (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)))
     return INS_OK;
   return ins_fail(INS_ERR_ARGUMENT, "%s: sha256 is that of one file, and this is none", path);
+}
+
+/* The file that is opened is the one that was asked for. What a model file says of the checkpoint
+ * it was made from is no proof. */
+static ins_status check_sha256(const char *path, const char *wanted) {
+  char is[INS_SHA256_HEX];
+  if (!wanted) return INS_OK;
+  ins_status status = check_single(path);
+  if (status == INS_OK) status = ins_sha256_file(path, is);
+  if (status != INS_OK || strcasecmp(is, wanted) == 0) return status;
+  return ins_fail(INS_ERR_FORMAT, "%s: its SHA-256 is %s, but %s was asked for", path, is, wanted);
 }
 
 /* A name that is misspelt would be taken for a path. */
@@ -107,7 +108,6 @@ ins_status ins_ready_source(ins_ready *ready) {
   if (status == INS_OK) status = fetch_all(model, &options);
   const char *path = ins_value_text_or(ins_map_get(model, "file"), NULL);
   if (status == INS_OK && path) status = check_there(path);
-  if (status == INS_OK && options.sha256) status = check_single(path);
   if (status == INS_OK) status = check_sha256(path, options.sha256);
   if (status == INS_OK) status = ins_model_open(path, model, &ready->source);
   ins_value_destroy(&model);
@@ -156,7 +156,6 @@ ins_status ins_ready_named(const ins_arguments *arguments, const char *name, cha
   *source = NULL;
   ins_status status = read_architecture(arguments->architecture, &settings);
   if (status == INS_OK) status = ins_ready_path(arguments, name, path);
-  if (status == INS_OK && arguments->sha256) status = check_single(*path);
   if (status == INS_OK) status = check_sha256(*path, arguments->sha256);
   if (status == INS_OK) status = ins_model_open(*path, settings, source);
   ins_value_destroy(&settings);

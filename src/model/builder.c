@@ -35,15 +35,6 @@ ins_status ins_builder_ints(const ins_builder *b, const char *path, size_t n, lo
   return status;
 }
 
-ins_status ins_builder_absent(const ins_builder *b, const char *path, const char *what) {
-  const ins_value *value = ins_value_at(b->architecture, path);
-  if (!value || value->kind == INS_NULL || (value->kind == INS_BOOL && !value->boolean) ||
-      (value->kind == INS_LIST && value->children.n == 0))
-    return INS_OK;
-  return ins_fail(INS_ERR_UNSUPPORTED, "the model uses %s (%s), which insilico cannot compute yet",
-                  what, path);
-}
-
 /* ---- parameters ----------------------------------------------------------------------------- */
 
 static bool find(const ins_builder *b, const char *name, size_t *at) {

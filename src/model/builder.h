@@ -24,9 +24,6 @@ ins_status ins_builder_int(const ins_builder *b, const char *path, long low, lon
 /** A list of n integers within [low, high]. */
 ins_status ins_builder_ints(const ins_builder *b, const char *path, size_t n, long low, long high,
                             long *out) INS_CHECKED;
-/** INS_ERR_UNSUPPORTED when a setting has another value than null, false, or an empty list. */
-ins_status ins_builder_absent(const ins_builder *b, const char *path, const char *what) INS_CHECKED;
-
 bool ins_builder_has(const ins_builder *b, const char *name);
 /** Parameter `name` as float32 [shape], in the model's arena. `trained` counts it among the trained
  * numbers. INS_ERR_MISSING, INS_ERR_SHAPE (both name it). */
