@@ -40,6 +40,8 @@ ins_find_library(fyaml MODULE libfyaml HEADER libfyaml.h LIBRARY fyaml DEBIAN li
 ins_find_library(xxhash MODULE libxxhash HEADER xxhash.h LIBRARY xxhash DEBIAN libxxhash-dev)
 ins_find_library(curl MODULE libcurl HEADER curl/curl.h LIBRARY curl DEBIAN libcurl4-openssl-dev)
 ins_find_library(random123 HEADER Random123/philox.h DEBIAN librandom123-dev)
+ins_find_library(png MODULE libpng HEADER png.h LIBRARY png DEBIAN libpng-dev)
+ins_find_library(cminpack MODULE cminpack HEADER cminpack-1/cminpack.h LIBRARY cminpack DEBIAN libcminpack-dev)
 if(INSILICO_TESTS)
   ins_find_library(cmocka MODULE cmocka HEADER cmocka.h LIBRARY cmocka DEBIAN
                    "libcmocka-dev, or leave the tests out by -DINSILICO_TESTS=OFF")

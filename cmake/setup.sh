@@ -8,7 +8,8 @@ cd "$ROOT"
 
 # All that is ever installed, by the names of Debian 12 (bookworm).
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
-    libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev libcurl4-openssl-dev"
+    libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev libcurl4-openssl-dev libpng-dev
+    libcminpack-dev"
 PACKAGES_DEMO="hdf5-tools"
 PACKAGES_TEST="libcmocka-dev hdf5-tools openssl python3 python3-xarray python3-h5netcdf"
 PACKAGES_PEER="python3-venv"

@@ -42,6 +42,10 @@ ins_status ins_job_at(const ins_job *job, const size_t *index, ins_value **setti
 /** The resolved job as JSON without what may differ between equal runs: no `output`, and "(by
  * contents)" for paths of inputs (INS_KEY_CONTENTS). */
 ins_status ins_job_json(const ins_job *job, ins_text *out) INS_CHECKED;
+/** The files that the job names as inputs, without the model: a map from dotted keys
+ * ("stimuli.2.file") to their texts, or lists of texts, in the order of the settings. Keys without
+ * a value are left out. */
+ins_status ins_job_inputs(const ins_job *job, ins_value **out) INS_CHECKED;
 /** For sending between ranks; unpacking looks the experiment up in the registry again. */
 ins_status ins_job_pack(const ins_job *job, ins_text *out) INS_CHECKED;
 ins_status ins_job_unpack(const void *bytes, size_t n, const ins_variant *experiments,

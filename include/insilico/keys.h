@@ -34,7 +34,13 @@ typedef enum ins_key_flags {
   INS_KEY_AXIS = 8,       /* lists the coordinates of an axis: may grow when a job is run again */
   INS_KEY_SHORTHAND = 16, /* GROUP: a scalar stands for the map {FIRST CHILD: scalar}, and a list
                              for that of the first child of type TEXTS */
-  INS_KEY_CONTENTS = 32   /* TEXT, TEXTS: paths; results know files by contents, not by name */
+  INS_KEY_CONTENTS = 32,  /* TEXT, TEXTS: paths; results know files by contents, not by name */
+  INS_KEY_MANY = 64,      /* INT, REAL, TEXT: one value or several, all as the key allows. Numbers
+                             also as "range(a,b,step)" (end excluded), "linspace(a,b,n)",
+                             "geomspace(a,b,n)" (ends included). Once validated: always a list of
+                             distinct values, at least one; null stays null. Cannot be swept */
+  INS_KEY_REFERENCE = 128 /* REAL: may be a text "NAME" or "FACTOR * NAME" instead, which stands for
+                             a number of each neuron that is measured during the run; stays text */
 } ins_key_flags;
 
 typedef struct ins_key ins_key;
@@ -68,5 +74,11 @@ const ins_variant *ins_variant_find(const ins_variant *variants, const char *nam
  * place. total == SIZE_MAX means unlimited, and then "all" is refused. */
 ins_status ins_range_parse(const ins_value *value, size_t total, const char *what, int64_t **out,
                            size_t *n) INS_CHECKED;
+
+/** What the value of an INS_KEY_REFERENCE key stands for, where it is a text "NAME" or "FACTOR *
+ * NAME": FACTOR a positive number (1 when left out), NAME of lower-case letters, digits and
+ * underscores, or "STIMULUS.NAME" with one dot. False, and nothing is set, for any other value (NULL
+ * is one), and for a name that does not fit into name[size]. */
+bool ins_reference_parse(const ins_value *value, double *factor, char *name, size_t size);
 
 #endif

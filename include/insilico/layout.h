@@ -9,7 +9,7 @@
 
 #include "insilico/value.h"
 
-enum { INS_MAX_AXES = 32, INS_MAX_VARIABLES = 64, INS_MAX_TASK_AXES = 16 };
+enum { INS_MAX_AXES = 64, INS_MAX_VARIABLES = 2048, INS_MAX_TASK_AXES = 16 };
 
 /** An axis; `coordinates` is an INS_ARRAY of int64 or float64 [length], a list of texts, or NULL
  * for an axis that is only a length. Coordinates of a task axis are distinct. */
@@ -21,8 +21,9 @@ typedef struct ins_axis {
 
 typedef enum ins_scope {
   INS_PER_TASK, /* [task axes..., own axes...]: written by the task */
-  INS_SUMMARY,  /* [task axes without `reduced`..., own axes...]: written by the experiment's finish
-                 */
+  INS_SUMMARY,  /* [task axes without `reduced`..., own axes...]: written by the experiment's
+                   finish; `reduced` itself may be one of the own axes (a q-value of each neuron,
+                   which needs all neurons) */
   INS_CONSTANT  /* [own axes...]: known when the file is laid out (`data`) */
 } ins_scope;
 
@@ -41,16 +42,25 @@ typedef struct ins_variable {
 } ins_variable;
 
 typedef struct ins_layout {
-  char *title;
+  char *title; /* of the file: only the root's counts */
+  char *group; /* group of the file that it lies in, a name; NULL: the root. Its axes lie in the
+                  same group, also those that other groups have */
   int n_axes, n_task_axes;
   ins_axis axes[INS_MAX_AXES];
   int n_variables;
   ins_variable variables[INS_MAX_VARIABLES]; /* strings copied, freed with the layout */
   size_t batch; /* tasks that compute together: [k*batch, (k+1)*batch); at least 1 */
-  int reduced;  /* task axis that summaries run over, or -1: no summaries */
+  int reduced;  /* task axis that summaries run over, or -1: no summaries; set before variables
+                   that have it as their own are added */
+  uint64_t unread; /* bit k: no row depends on stage k of the job, so they stay when its tasks become
+                      others; rows of a stage behind others are otherwise computed again then. (An
+                      axis that both have, as `neuron`, may grow: rows are taken to depend on those
+                      with their own coordinate) */
 } ins_layout;
 
 ins_status ins_layout_create(const char *title, ins_layout **out) INS_CHECKED;
+/** One that lies in `group` (NULL: the root). */
+ins_status ins_layout_create_in(const char *group, const char *title, ins_layout **out) INS_CHECKED;
 void ins_layout_destroy(ins_layout **layout);
 
 /** Adds an axis, *index = its number. Takes `coordinates` (NULL: none), also on failure. Task axes

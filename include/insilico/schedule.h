@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Running an experiment on all ranks: lay out or resume, deal, compute, write, sum up.
+/** Running an experiment on all ranks: lay out or resume, then stage by stage: deal, compute, write,
+ * sum up.
  *
  * Rank 0 deals runs of batches; a worker asks for its next deal when it starts one, so that nobody
  * waits. On small runs rank 0 computes too and answers between iterations. The run phase has no
@@ -20,13 +21,13 @@ typedef struct ins_run_options {
                            ranks */
 } ins_run_options;
 
-/** What a run came to, on rank 0. */
+/** What a run came to, on rank 0; numbers are over all stages. */
 typedef struct ins_run_report {
   size_t n_tasks, n_kept, n_done, n_failed,
       n_pending; /* kept: finished before; done: by this run */
   double seconds;
   char first_failure[INS_MESSAGE_MAX];
-  size_t first_failed_task;
+  size_t first_failed_stage, first_failed_task;
 } ins_run_report;
 
 /** The instruction-set path of a run: the one that the results file at `output` was begun with,
@@ -35,11 +36,13 @@ typedef struct ins_run_report {
 ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
                              const ins_kernels **kernels) INS_CHECKED;
 
-/** Runs one stage. Collective over comm; every rank passes equal arguments otherwise.
+/** Runs all stages, in order. A stage begins when all tasks of those before it are done: one with
+ * failed tasks is the last. Collective over comm; every rank passes equal arguments otherwise.
  * @param attributes  global attributes of the results file (map); rank 0 needs them, the others may
  * pass NULL; borrowed
- * @return INS_OK; INS_ERR_TASKS (finished, some failed); INS_ERR_STOPPED (by a signal; resumable);
- *         INS_ERR_ARGUMENT (results of another job are in the way); INS_ERR_LOCKED; INS_ERR_IO */
+ * @return INS_OK; INS_ERR_TASKS (some failed; later stages, if there are any, were not begun);
+ *         INS_ERR_STOPPED (by a signal; resumable); INS_ERR_ARGUMENT (results of another job are in
+ *         the way); INS_ERR_LOCKED; INS_ERR_IO */
 ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
                    const ins_experiment_context *context, const ins_value *attributes,
                    const ins_run_options *options, ins_run_report *report) INS_CHECKED;

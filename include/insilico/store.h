@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /** The results file: one HDF5 file a job, laid out at full size beforehand, written in parallel.
  *
+ * It has one or more stages, each with its axes, variables and books of its own: in the root of the
+ * file (at most one), or in the group that its layout names. `stages` is always all of them, in the
+ * order they run; a stage is known by its position there.
+ *
  * Readable by xarray, netCDF4, h5py and h5dump with every axis labelled. Contents do not depend on
  * the number of ranks, the order of writing or the history of kills: docs/results-file.md.
  */
@@ -19,73 +23,93 @@ typedef enum ins_task_state {
 
 typedef struct ins_store ins_store;
 
+/** Do these stages fit into one file? Also found by those that lay out; here before anything is
+ * begun.
+ * @return INS_OK; INS_ERR_ARGUMENT (two stages of one name, one named like a variable or an axis of
+ *         the root or like what keeps the books); INS_ERR_INTERNAL (names or types that files cannot
+ *         hold, two stages in the root) */
+ins_status ins_store_check(size_t n_stages, ins_layout *const *stages) INS_CHECKED;
+
 /** Lays out PATH: groups, axes, datasets, attributes, all tasks pending; in PATH.part, synced,
  * renamed. `attributes` is a map of texts and numbers for the file (Conventions and title are
  * added). Space is reserved, so that a full disk is known now. One rank only (no collective call).
  * A results file of ours at PATH is replaced, anything else is not.
  * @return INS_OK; INS_ERR_IO (cannot be created, no space: says how much is needed);
- * INS_ERR_ARGUMENT (something else lies at PATH); INS_ERR_INTERNAL (names or types that files
- * cannot hold); INS_ERR_MEMORY */
-ins_status ins_store_create(const char *path, const ins_layout *layout,
+ * INS_ERR_ARGUMENT (something else lies at PATH); as ins_store_check; INS_ERR_MEMORY */
+ins_status ins_store_create(const char *path, size_t n_stages, ins_layout *const *stages,
                             const ins_value *attributes) INS_CHECKED;
 
 /** As ins_store_create, then copies from the results file OLD every row whose checksum holds and
- * whose coordinates are in `layout`, and puts the new file in place of `path`. OLD may be `path`,
- * may have other lengths of its task axes, and may be damaged: unreadable rows are left pending,
- * and one that HDF5 does not open any more is searched for rows where the new layout has them.
- * *n_kept = tasks copied. One rank only. On failure `path` is as it was.
+ * whose coordinates are in the stage of the same name, and puts the new file in place of `path`. OLD
+ * may be `path`, may have other lengths of its task axes, and may be damaged: unreadable rows are
+ * left pending, and one that HDF5 does not open any more is searched for rows where the new layout
+ * has them. Rows of a stage that may depend on an earlier one that is new or whose tasks are others
+ * now (ins_layout.unread) are left pending too: they are computed again. *n_kept = tasks copied. One
+ * rank only. On failure `path` is as it was.
  * @return INS_OK; INS_ERR_ARGUMENT (variables or axes within rows differ: named; finished tasks of
- * `path` itself have no place in `layout`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */
-ins_status ins_store_relayout(const char *path, const char *old, const ins_layout *layout,
-                              const ins_value *attributes, size_t *n_kept) INS_CHECKED;
+ * `path` itself have no place in `stages`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */
+ins_status ins_store_relayout(const char *path, const char *old, size_t n_stages,
+                              ins_layout *const *stages, const ins_value *attributes,
+                              size_t *n_kept) INS_CHECKED;
 
-/** What an existing results file says about itself. For ins_store_probe, `layout` may be NULL. No
- * MPI. */
+/** What an existing results file says about itself. ins_store_probe may be asked without stages
+ * (0, NULL). No MPI. */
 typedef struct ins_store_facts {
   bool exists, opens; /* `opens` false: present, but not a (whole) results file */
   bool ours;          /* a results file, if perhaps a damaged one; false: never to be overwritten */
-  bool same_axes;     /* axes and variables are those of the layout asked about */
+  bool same_axes;     /* axes and variables are those of the stages asked about */
   char *job_json;     /* attribute `job`, or NULL */
   char *instruction_set; /* attribute, or NULL */
   ins_value *attributes; /* all global attributes */
 } ins_store_facts;
-ins_status ins_store_probe(const char *path, const ins_layout *layout,
+ins_status ins_store_probe(const char *path, size_t n_stages, ins_layout *const *stages,
                            ins_store_facts *facts) INS_CHECKED;
 void ins_store_facts_clear(ins_store_facts *facts);
 
 /** Opens PATH for writing rows. Collective over comm (also on failure: all ranks return the same
- * code and message). `layout` must be that of the file (else INS_ERR_ARGUMENT) and outlive the
- * store. */
-ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *layout,
-                          ins_store **out) INS_CHECKED;
+ * code and message). `stages` must be those of the file (else INS_ERR_ARGUMENT); the layouts must
+ * outlive the store. */
+ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
+                          ins_layout *const *stages, ins_store **out) INS_CHECKED;
+/** Collective. What any rank has written before can be read by every rank after, also on another
+ * node. */
+ins_status ins_store_sync(ins_store *store) INS_CHECKED;
 /** Collective. Syncs, closes, destroys. */
 ins_status ins_store_close(ins_store **store) INS_CHECKED;
 
-/** state[k] of tasks [first, first + n): DONE and FAILED only where the row's checksum holds.
- * Local. */
-ins_status ins_store_verify(ins_store *store, size_t first, size_t n, uint8_t *state) INS_CHECKED;
+/** state[k] of tasks [first, first + n) of a stage: DONE and FAILED only where the row's checksum
+ * holds. Local. */
+ins_status ins_store_verify(ins_store *store, size_t stage, size_t first, size_t n,
+                            uint8_t *state) INS_CHECKED;
 
-/** Writes rows of n tasks (ascending numbers): data of every PER_TASK variable, then error codes
- * and status, then checksums. rows as in ins_batch; tasks with status[k] == INS_ERR_STOPPED are
- * left out, failed tasks' rows are overwritten with NaN (integers: the fill value). One H5Dwrite a
- * variable for consecutive tasks. Local, independent I/O. */
-ins_status ins_store_write(ins_store *store, size_t n, const size_t *task, void *const *rows,
-                           const ins_status *status) INS_CHECKED;
-/** Reads the rows of one variable for n tasks into out [n][row]. Local. */
-ins_status ins_store_read(ins_store *store, int variable, size_t n, const size_t *task,
-                          void *out) INS_CHECKED;
+/** Writes rows of n tasks (ascending numbers) of a stage: data of every PER_TASK variable, then
+ * error codes and status, then checksums. rows as in ins_batch; tasks with status[k] ==
+ * INS_ERR_STOPPED are left out, failed tasks' rows are overwritten with NaN (integers: the fill
+ * value). One H5Dwrite a variable for consecutive tasks. Local, independent I/O. */
+ins_status ins_store_write(ins_store *store, size_t stage, size_t n, const size_t *task,
+                           void *const *rows, const ins_status *status) INS_CHECKED;
+/** Reads elements [first, first + count) of the rows of one PER_TASK variable for n tasks into out
+ * [n][count]; a whole row has ins_layout_row elements. Local. */
+ins_status ins_store_read(ins_store *store, size_t stage, int variable, size_t n,
+                          const size_t *task, size_t first, size_t count, void *out) INS_CHECKED;
 /** Writes row `group` of a SUMMARY variable. Local. */
-ins_status ins_store_write_summary(ins_store *store, int variable, size_t group,
+ins_status ins_store_write_summary(ins_store *store, size_t stage, int variable, size_t group,
                                    const void *row) INS_CHECKED;
 
-/** Size of the file that a layout gives, without making it. */
-double ins_store_size(const ins_layout *layout);
+/** Size of the file that stages give, without making it. */
+double ins_store_size(size_t n_stages, ins_layout *const *stages);
 
 /** Counts for `insilico status`, from a file that may be in use by a run: reads status and
  * checksums with plain file access. `verify`: also recompute checksums. One process, no MPI calls.
  */
-typedef struct ins_store_summary {
+typedef struct ins_store_counts {
+  char *name; /* of a stage: its group, "/" for the root */
   size_t n_tasks, n_done, n_failed, n_pending, n_damaged;
+} ins_store_counts;
+typedef struct ins_store_summary {
+  size_t n_tasks, n_done, n_failed, n_pending, n_damaged; /* over all stages */
+  size_t n_stages;
+  ins_store_counts *stages; /* [n_stages], in the order they run */
   char *title, *experiment, *model;
   ins_value *attributes;
 } ins_store_summary;

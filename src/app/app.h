@@ -11,8 +11,9 @@
 typedef struct ins_arguments {
   const char *const *words; /* positional, in order */
   size_t n_words;
-  bool json, fresh, quiet, watch, verify, all, scan, card, offline;
+  bool json, fresh, quiet, watch, verify, all, scan, card, offline, table, in_session;
   const char *sha256, *cache, *architecture; /* options with a value; NULL: not given */
+  const char *frames, *sheet, *animation;
 } ins_arguments;
 
 typedef struct ins_command {
@@ -33,6 +34,8 @@ ins_status ins_command_convert(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_status(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_verify(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_fetch(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_select(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_stimulus(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
 
 /** inspect --scan of a local file (docs/safety.md). */
@@ -61,6 +64,13 @@ ins_status ins_ready_model(ins_ready *ready) INS_CHECKED;
  * files to know them by their contents, so only the rank that writes the attributes asks for them.
  */
 ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) INS_CHECKED;
+/** Puts a SHA-256 of the contents of the job's input files into `attributes`: KEY_sha256 for each
+ * key, such as "stimuli.2.file_sha256" (not for keys of the map `stimulus`), and stimulus_sha256,
+ * over all of them: the hash itself where there is one input, else that of the lines "KEY HASH".
+ * Arrays (.npy, FILE.h5:DATASET) count by type, shape and numbers, other files by their bytes,
+ * folders by the names and bytes of the files directly in them that are not hidden.
+ * @return INS_OK; INS_ERR_IO, INS_ERR_FORMAT, INS_ERR_MISSING (nothing there); INS_ERR_MEMORY */
+ins_status ins_input_hashes(const ins_job *job, ins_value *attributes) INS_CHECKED;
 void ins_ready_clear(ins_ready *ready);
 
 /** The file that a word of the command line names: a path, a known name, a URL. *path is the local

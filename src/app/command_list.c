@@ -4,6 +4,7 @@
 
 #include "app.h"
 #include "insilico/fetch.h"
+#include "insilico/generator.h"
 #include "insilico/optimise.h"
 
 static const struct topic {
@@ -11,6 +12,7 @@ static const struct topic {
   const ins_variant *variants;
 } topics[] = {
     {"experiments", ins_experiments},
+    {"stimuli", ins_generators},
     {"objectives", ins_objectives},
     {"reducers", ins_reducers},
     {"optimizers", ins_optimizers},
@@ -23,6 +25,8 @@ enum { N_TOPICS = sizeof topics / sizeof topics[0] };
 static void print_key(const ins_key *key, int depth) {
   printf("%*s%-*s %s", depth * 2 + 4, "", 22 - depth * 2, key->name, key->doc ? key->doc : "");
   if (key->units) printf(" [%s]", key->units);
+  if (key->flags & INS_KEY_MANY) printf(" (one or several)");
+  if (key->flags & INS_KEY_REFERENCE) printf(" (or measured, as 2 * sigma_um)");
   if (key->flags & INS_KEY_REQUIRED)
     printf(" (required)");
   else if (key->fallback)
@@ -88,7 +92,7 @@ ins_status ins_command_list(const ins_arguments *arguments) {
   if (!found) found = print_kind(wanted);
   if (!found)
     return ins_fail(INS_ERR_ARGUMENT,
-                    "there is no topic or kind '%s'; topics are experiments, objectives, reducers, "
+                    "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
                     "optimizers, postprocessors, penalties, distributions, models, keys",
                     wanted);
   return INS_OK;

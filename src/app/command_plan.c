@@ -6,46 +6,74 @@
 #include "app.h"
 #include "insilico/store.h"
 
-/** What a plan says, in numbers. */
+/** What a plan says of a stage, or of all of them, in numbers. */
 typedef struct estimate {
-  size_t n_tasks, n_batches, ranks, n_done;
-  double bytes, seconds_per_task, file_bytes;
+  size_t n_tasks, n_batches, ranks;
+  double bytes, seconds_per_task, seconds; /* of the slowest task; of all tasks on one rank */
 } estimate;
+
+typedef struct outlook {
+  const ins_ready *ready;
+  ins_stages stages;
+  estimate stage[INS_MAX_STAGES], all;
+  size_t n_done;
+  double file_bytes;
+} outlook;
 
 /* With fewer than about eight batches a rank the last ones leave others waiting. */
 static size_t useful_ranks(size_t n_batches) {
   return n_batches < 8 ? 1 : n_batches / 8;
 }
 
-static void print_people(const ins_ready *ready, const ins_layout *layout, const estimate *e) {
-  char text[64];
-  size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-  size_t here = e->ranks < cores ? e->ranks : cores;
-  double total = e->seconds_per_task * (double)e->n_tasks;
-  ins_print("experiment", "%s", ready->job->experiment->name);
-  printf("%-20s", "tasks");
+/* Stages run one after the other. Ranks beyond what a stage can use wait in it. */
+static double seconds_on(const outlook *o, size_t ranks) {
+  double seconds = 0;
+  for (size_t k = 0; k < o->stages.n; k++) {
+    size_t used = o->stage[k].ranks < ranks ? o->stage[k].ranks : ranks;
+    seconds += o->stage[k].seconds / (double)used;
+  }
+  return seconds;
+}
+
+static void print_tasks(const ins_layout *layout, const char *label, size_t n_tasks) {
+  printf("%-20s", label);
   for (int d = 0; d < layout->n_task_axes; d++)
     printf("%s%zu %s", d ? " x " : "", layout->axes[d].length, layout->axes[d].name);
-  printf(" = %zu\n", e->n_tasks);
-  ins_print("batches", "%zu of %zu task%s", e->n_batches, layout->batch,
-            layout->batch == 1 ? "" : "s");
-  ins_print("time of a task", "%s at most (measured here)",
-            ins_text_duration(e->seconds_per_task, text, sizeof text));
-  ins_print("time in all", "%s on one rank", ins_text_duration(total, text, sizeof text));
-  if (here > 1)
-    ins_print("", "%s on %zu ranks of this machine",
-              ins_text_duration(total / (double)here, text, sizeof text), here);
-  if (e->ranks > here)
-    ins_print("", "%s on %zu ranks, the most worth asking for",
-              ins_text_duration(total / (double)e->ranks, text, sizeof text), e->ranks);
-  if (e->n_done) ins_print("", "%zu tasks are done already", e->n_done);
-  ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
-  ins_print("results", "%s in %s", ins_text_bytes(e->file_bytes, text, sizeof text),
-            ins_value_text_or(ins_map_get(ready->job->settings, "output"), ""));
+  printf(" = %zu", n_tasks);
+}
+
+static void print_stages(const outlook *o) {
+  char text[64];
+  const char *group = o->stages.layout[0]->group;
+  if (o->stages.n == 1 && !group) {
+    print_tasks(o->stages.layout[0], "tasks", o->all.n_tasks);
+    printf("\n");
+    ins_print("batches", "%zu of %zu task%s", o->all.n_batches, o->stages.layout[0]->batch,
+              o->stages.layout[0]->batch == 1 ? "" : "s");
+    ins_print("time of a task", "%s at most (measured here)",
+              ins_text_duration(o->all.seconds_per_task, text, sizeof text));
+    return;
+  }
+  ins_print("stages", "%zu, one after the other", o->stages.n);
+  for (size_t k = 0; k < o->stages.n; k++) {
+    const ins_layout *layout = o->stages.layout[k];
+    char label[64];
+    snprintf(label, sizeof label, "  %.60s", layout->group ? layout->group : "root");
+    print_tasks(layout, label, o->stage[k].n_tasks);
+    printf(", %s", ins_text_duration(o->stage[k].seconds, text, sizeof text));
+    printf(" (%s a task)\n", ins_text_duration(o->stage[k].seconds_per_task, text, sizeof text));
+  }
+  ins_print("tasks", "%zu", o->all.n_tasks);
+}
+
+static void print_variables(const ins_layout *layout) {
   for (int v = 0; v < layout->n_variables; v++) {
     const ins_variable *variable = &layout->variables[v];
     if (variable->scope != INS_PER_TASK) continue;
-    printf("  %-22s %s [", variable->name, ins_dtype_name(variable->dtype));
+    char name[160];
+    snprintf(name, sizeof name, "%s%s%s", layout->group ? layout->group : "",
+             layout->group ? "/" : "", variable->name);
+    printf("  %-22s %s [", name, ins_dtype_name(variable->dtype));
     for (int d = 0; d < layout->n_task_axes; d++)
       printf("%s%s", d ? ", " : "", layout->axes[d].name);
     for (int d = 0; d < variable->n_axes; d++)
@@ -55,22 +83,70 @@ static void print_people(const ins_ready *ready, const ins_layout *layout, const
   }
 }
 
-static void print_json(const ins_ready *ready, const ins_layout *layout, const estimate *e) {
+static void print_people(const outlook *o) {
+  char text[64];
+  const estimate *e = &o->all;
+  size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+  size_t here = e->ranks < cores ? e->ranks : cores;
+  ins_print("experiment", "%s", o->ready->job->experiment->name);
+  print_stages(o);
+  ins_print("time in all", "%s on one rank", ins_text_duration(e->seconds, text, sizeof text));
+  if (here > 1)
+    ins_print("", "%s on %zu ranks of this machine",
+              ins_text_duration(seconds_on(o, here), text, sizeof text), here);
+  if (e->ranks > here)
+    ins_print("", "%s on %zu ranks, the most worth asking for",
+              ins_text_duration(seconds_on(o, e->ranks), text, sizeof text), e->ranks);
+  if (o->n_done) ins_print("", "%zu tasks are done already", o->n_done);
+  ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
+  ins_print("results", "%s in %s", ins_text_bytes(o->file_bytes, text, sizeof text),
+            ins_value_text_or(ins_map_get(o->ready->job->settings, "output"), ""));
+  for (size_t k = 0; k < o->stages.n; k++) print_variables(o->stages.layout[k]);
+}
+
+static void add_axes(ins_text *text, const ins_layout *layout) {
+  ins_text_add(text, "\"axes\":{");
+  for (int d = 0; d < layout->n_task_axes; d++) {
+    if (d) ins_text_add(text, ",");
+    ins_text_add_json(text, layout->axes[d].name);
+    ins_text_add(text, ":%zu", layout->axes[d].length);
+  }
+  ins_text_add(text, "}");
+}
+
+static void add_stages(ins_text *text, const outlook *o) {
+  ins_text_add(text, "\"stages\":[");
+  for (size_t k = 0; k < o->stages.n; k++) {
+    const ins_layout *layout = o->stages.layout[k];
+    const estimate *e = &o->stage[k];
+    ins_text_add(text, k ? ",{\"stage\":" : "{\"stage\":");
+    ins_text_add_json(text, layout->group ? layout->group : "/");
+    ins_text_add(text, ",\"tasks\":%zu,", e->n_tasks);
+    add_axes(text, layout);
+    ins_text_add(text,
+                 ",\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
+                 "\"bytes_per_rank\":%.0f,\"ranks\":%zu}",
+                 e->n_batches, e->seconds_per_task, e->seconds, e->bytes, e->ranks);
+  }
+  ins_text_add(text, "]");
+}
+
+/* A single stage lies flat, the axes of several are their own. */
+static void print_json(const outlook *o) {
   ins_text text = {0};
   ins_text_add(&text, "{\"experiment\":");
-  ins_text_add_json(&text, ready->job->experiment->name);
-  ins_text_add(&text, ",\"tasks\":%zu,\"axes\":{", e->n_tasks);
-  for (int d = 0; d < layout->n_task_axes; d++) {
-    if (d) ins_text_add(&text, ",");
-    ins_text_add_json(&text, layout->axes[d].name);
-    ins_text_add(&text, ":%zu", layout->axes[d].length);
+  ins_text_add_json(&text, o->ready->job->experiment->name);
+  ins_text_add(&text, ",\"tasks\":%zu,", o->all.n_tasks);
+  if (o->stages.n == 1) {
+    add_axes(&text, o->stages.layout[0]);
+    ins_text_add(&text, ",");
   }
+  add_stages(&text, o);
   ins_text_add(&text,
-               "},\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,\"bytes_"
-               "per_rank\":%.0f,"
-               "\"result_bytes\":%.0f,\"ranks\":%zu}",
-               e->n_done, e->n_batches, e->seconds_per_task,
-               e->seconds_per_task * (double)e->n_tasks, e->bytes, e->file_bytes, e->ranks);
+               ",\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
+               "\"bytes_per_rank\":%.0f,\"result_bytes\":%.0f,\"ranks\":%zu}",
+               o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds, o->all.bytes,
+               o->file_bytes, o->all.ranks);
   printf("%s\n", text.data);
   ins_text_free(&text);
 }
@@ -88,30 +164,47 @@ static size_t tasks_done(const ins_ready *ready) {
   return n;
 }
 
+static ins_status estimate_stage(const ins_experiment *experiment, void *state, outlook *o,
+                                 size_t k) {
+  estimate *e = &o->stage[k], *all = &o->all;
+  ins_status status = experiment->cost(state, k, &e->bytes, &e->seconds_per_task);
+  if (status != INS_OK) return status;
+  e->n_tasks = ins_layout_tasks(o->stages.layout[k]);
+  e->n_batches = ins_layout_batches(o->stages.layout[k]);
+  e->ranks = useful_ranks(e->n_batches);
+  e->seconds = e->seconds_per_task * (double)e->n_tasks;
+  all->n_tasks += e->n_tasks;
+  all->n_batches += e->n_batches;
+  all->seconds += e->seconds;
+  if (e->ranks > all->ranks) all->ranks = e->ranks;
+  all->bytes = fmax(all->bytes, e->bytes);
+  all->seconds_per_task = fmax(all->seconds_per_task, e->seconds_per_task);
+  return INS_OK;
+}
+
 static ins_status plan(const ins_ready *ready, bool json) {
   const ins_experiment *experiment = ready->job->experiment->ops;
   ins_experiment_context context = {.job = ready->job,
                                     .model = ready->model,
                                     .source = ready->source,
-                                    .kernels = ins_kernels_best()};
+                                    .kernels = ins_kernels_best(),
+                                    .speaks = true};
   void *state = NULL;
-  ins_layout *layout = NULL;
-  estimate e = {0};
-  ins_status status = experiment->setup(&context, &state, &layout);
-  if (status == INS_OK) status = experiment->cost(state, &e.bytes, &e.seconds_per_task);
+  outlook o = {.ready = ready};
+  ins_status status = experiment->setup(&context, &state, &o.stages);
+  if (status == INS_OK) status = ins_store_check(o.stages.n, o.stages.layout);
+  for (size_t k = 0; k < o.stages.n && status == INS_OK; k++)
+    status = estimate_stage(experiment, state, &o, k);
   if (status == INS_OK) {
-    e.n_tasks = ins_layout_tasks(layout);
-    e.n_batches = ins_layout_batches(layout);
-    e.ranks = useful_ranks(e.n_batches);
-    e.file_bytes = ins_store_size(layout);
-    e.n_done = tasks_done(ready);
+    o.file_bytes = ins_store_size(o.stages.n, o.stages.layout);
+    o.n_done = tasks_done(ready);
     if (json)
-      print_json(ready, layout, &e);
+      print_json(&o);
     else
-      print_people(ready, layout, &e);
+      print_people(&o);
   }
   if (state) experiment->teardown(&state);
-  ins_layout_destroy(&layout);
+  ins_stages_clear(&o.stages);
   return status;
 }
 

@@ -66,8 +66,11 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
     status = ins_ready_attributes(ready, ins_kernels_name(kernels));
   status = ins_agree(MPI_COMM_WORLD, status);
   if (status != INS_OK) return status;
-  ins_experiment_context context = {
-      .job = ready->job, .model = ready->model, .source = ready->source, .kernels = kernels};
+  ins_experiment_context context = {.job = ready->job,
+                                    .model = ready->model,
+                                    .source = ready->source,
+                                    .kernels = kernels,
+                                    .speaks = rank == 0};
   status = ins_run(MPI_COMM_WORLD, ready->job->experiment->ops, &context, ready->attributes,
                    &options, &report);
   if (rank == 0) say_done(ready->job, &report, status, arguments->fresh);

@@ -22,6 +22,8 @@ static bool closed_in_order(const ins_value *events) {
 /* "running" while a run holds the lock; else what is left says it. */
 static const char *state_of(const char *path, const ins_store_summary *s, const ins_value *events) {
   if (ins_lock_held(path)) return "running";
+  if (s->n_stages > 1 && s->n_failed && s->n_pending)
+    return "stopped with failed tasks; run the job again to try them and go on";
   if (s->n_pending + s->n_damaged != 0) return "stopped; run the job again to go on";
   if (!closed_in_order(events))
     return "computed, but stopped before the end; run the job again to sum up";
@@ -47,6 +49,7 @@ static void print_events(const ins_value *events) {
     const char *name = ins_value_text_or(ins_map_get(event, "event"), "?");
     const char *message = ins_value_text_or(ins_map_get(event, "message"), "");
     if (!worth_showing(event) || (skipped && skipped--)) continue;
+    const char *stage = ins_value_text_or(ins_map_get(event, "stage"), NULL);
     printf("  %s  %-8s", ins_value_text_or(ins_map_get(event, "time"), "?"), name);
     if (ins_map_get(event, "ranks"))
       printf(" %lld ranks, %lld tasks, %lld kept",
@@ -56,23 +59,45 @@ static void print_events(const ins_value *events) {
     if (ins_map_get(event, "done"))
       printf(" %lld done in %.1f s", (long long)ins_value_int_or(ins_map_get(event, "done"), 0),
              ins_value_real_or(ins_map_get(event, "seconds"), 0));
+    if (stage) printf(" in stage %s", stage);
     printf("%s%s\n", message[0] ? "  " : "", message);
+  }
+}
+
+static void print_counts(const char *label, size_t n_tasks, size_t n_done, size_t n_failed,
+                         size_t n_pending) {
+  double share = n_tasks ? 100.0 * (double)n_done / (double)n_tasks : 100;
+  ins_print(label, "%zu of %zu done (%.1f %%), %zu failed, %zu pending", n_done, n_tasks, share,
+            n_failed, n_pending);
+}
+
+static void print_stages(const ins_store_summary *s) {
+  for (size_t k = 0; k < s->n_stages && s->n_stages > 1; k++) {
+    const ins_store_counts *stage = &s->stages[k];
+    char label[64];
+    snprintf(label, sizeof label, "  %.60s", strcmp(stage->name, "/") ? stage->name : "root");
+    print_counts(label, stage->n_tasks, stage->n_done, stage->n_failed, stage->n_pending);
   }
 }
 
 static void print_people(const char *path, const ins_store_summary *s, const ins_value *events,
                          bool verified) {
-  double share = s->n_tasks ? 100.0 * (double)s->n_done / (double)s->n_tasks : 100;
   ins_print("results", "%s", path);
   ins_print("experiment", "%s", s->experiment ? s->experiment : "?");
   ins_print("model", "%s", s->model ? s->model : "?");
   ins_print("state", "%s", state_of(path, s, events));
-  ins_print("tasks", "%zu of %zu done (%.1f %%), %zu failed, %zu pending", s->n_done, s->n_tasks,
-            share, s->n_failed, s->n_pending);
+  print_counts("tasks", s->n_tasks, s->n_done, s->n_failed, s->n_pending);
+  print_stages(s);
   if (s->n_damaged)
     ins_print("", "%zu rows do not match their checksum and will be computed again", s->n_damaged);
   if (verified && !s->n_damaged) ins_print("checksums", "all match");
   print_events(events);
+}
+
+static void add_counts(ins_text *text, size_t n_tasks, size_t n_done, size_t n_failed,
+                       size_t n_pending, size_t n_damaged) {
+  ins_text_add(text, ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu",
+               n_tasks, n_done, n_failed, n_pending, n_damaged);
 }
 
 static void print_json(const char *path, const ins_store_summary *s, const ins_value *events) {
@@ -85,8 +110,17 @@ static void print_json(const char *path, const ins_store_summary *s, const ins_v
   ins_text_add_json(&text, s->model ? s->model : "");
   ins_text_add(&text, ",\"state\":");
   ins_text_add_json(&text, state_of(path, s, events));
-  ins_text_add(&text, ",\"tasks\":%zu,\"done\":%zu,\"failed\":%zu,\"pending\":%zu,\"damaged\":%zu}",
-               s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
+  add_counts(&text, s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
+  if (s->n_stages > 1) ins_text_add(&text, ",\"stages\":[");
+  for (size_t k = 0; k < s->n_stages && s->n_stages > 1; k++) {
+    const ins_store_counts *stage = &s->stages[k];
+    ins_text_add(&text, k ? ",{\"stage\":" : "{\"stage\":");
+    ins_text_add_json(&text, stage->name);
+    add_counts(&text, stage->n_tasks, stage->n_done, stage->n_failed, stage->n_pending,
+               stage->n_damaged);
+    ins_text_add(&text, "}");
+  }
+  ins_text_add(&text, s->n_stages > 1 ? "]}" : "}");
   printf("%s\n", text.data);
   ins_text_free(&text);
 }

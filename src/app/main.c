@@ -28,6 +28,12 @@ const ins_command ins_commands[] = {
      "jyohd", 2, 2, ins_command_verify},
     {"fetch", "fetch NAME|URL", "a published model into the cache; prints where it is", "jqohd", 1,
      1, ins_command_fetch},
+    {"select", "select RESULTS CONDITION",
+     "neurons that fulfil 'dsi > 0.5 & dsi_q < 0.01', as `neurons` of the next job", "jti", 2, 2,
+     ins_command_select},
+    {"stimulus", "stimulus show KIND|JOB [key=value ...]",
+     "a stimulus as a contact sheet, an animation or frames", "FSAyohd", 2, SIZE_MAX,
+     ins_command_stimulus},
     {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,
      ins_command_list},
     {0},
@@ -53,6 +59,16 @@ static const struct option {
      offsetof(ins_arguments, card)},
     {'o', "--offline", NULL, "only what is in the cache; no network",
      offsetof(ins_arguments, offline)},
+    {'t', "--table", NULL, "a table of the neurons and the numbers the condition names",
+     offsetof(ins_arguments, table)},
+    {'i', "--in-session", NULL, "numbers within the session, for a job with `session`",
+     offsetof(ins_arguments, in_session)},
+    {'F', "--frames", "DIR", "every frame as a PNG file of its own",
+     offsetof(ins_arguments, frames)},
+    {'S', "--sheet", "FILE.png", "a contact sheet; without any of these: KIND.png",
+     offsetof(ins_arguments, sheet)},
+    {'A', "--animation", "FILE.png", "an animated PNG, which browsers play",
+     offsetof(ins_arguments, animation)},
     {'h', "--sha256", "HEX", "refuse the file unless it has this SHA-256",
      offsetof(ins_arguments, sha256)},
     {'d', "--cache", "DIR", "the directory for fetched files, instead of openretina's",
@@ -73,8 +89,9 @@ static void print_help(FILE *out) {
       "\n  insilico COMMAND -h           options of a command\n"
       "  insilico --version            versions of program and libraries\n\n"
       "Exit status: 0 done; 1 finished with failed tasks, or verify: numbers differ, or\n"
-      "inspect --scan: not known to be harmless (6: dangerous); 2 the job or command is wrong;\n"
-      "3 input or output failed; 4 a rank could not go on; 75 stopped, run again to go on.\n");
+      "inspect --scan: not known to be harmless (6: dangerous), or select: no neuron fulfils it;\n"
+      "2 the job or command is wrong; 3 input or output failed; 4 a rank could not go on;\n"
+      "75 stopped, run again to go on.\n");
 }
 
 static void print_command_help(const ins_command *command) {

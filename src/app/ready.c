@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "app.h"
-#include "insilico/array_file.h"
 #include "insilico/checkpoint.h"
 #include "insilico/fetch.h"
 #include "insilico/file.h"
@@ -169,31 +168,6 @@ static ins_status put(ins_value *map, const char *key, const char *text) {
   return ins_map_take(map, key, ins_value_text(text));
 }
 
-/* A stimulus that comes from a file is known by what is in it: type, shape and numbers. */
-static ins_status hash_array(const char *path, char hash[INS_SHA256_HEX]) {
-  ins_value *array = NULL;
-  ins_text packed = {0};
-  ins_status status = ins_array_read(path, &array);
-  if (status == INS_OK) status = ins_value_pack(array, &packed);
-  if (status == INS_OK) status = ins_sha256(packed.data, packed.length, hash);
-  ins_text_free(&packed);
-  ins_value_destroy(&array);
-  return status;
-}
-
-static ins_status add_stimulus_hash(const ins_job *job, ins_value *attributes) {
-  const char *const keys[] = {"stimulus.file", "stimulus.init.file"};
-  char hash[INS_SHA256_HEX];
-  for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-    const char *file = ins_value_text_or(ins_value_at(job->settings, keys[i]), NULL);
-    if (!file) continue;
-    ins_status status = hash_array(file, hash);
-    if (status == INS_OK) status = put(attributes, "stimulus_sha256", hash);
-    if (status != INS_OK) return ins_within(status, "%s", keys[i]);
-  }
-  return INS_OK;
-}
-
 ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
   char hash[INS_SHA256_HEX];
   ins_text json = {0};
@@ -209,7 +183,7 @@ ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
   if (status == INS_OK) status = put(a, "model", name);
   if (status == INS_OK) status = ins_model_source_hash(ready->source, hash);
   if (status == INS_OK) status = put(a, "model_sha256", hash);
-  if (status == INS_OK) status = add_stimulus_hash(ready->job, a);
+  if (status == INS_OK) status = ins_input_hashes(ready->job, a);
   if (status == INS_OK) status = put(a, "insilico_version", INS_VERSION);
   if (status == INS_OK) status = put(a, "instruction_set", instruction_set);
   ins_text_free(&json);

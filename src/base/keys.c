@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "insilico/keys.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,4 +151,46 @@ ins_status ins_range_parse(const ins_value *value, size_t total, const char *wha
   *out = range.at;
   *n = range.n;
   return INS_OK;
+}
+
+/* ---- references ---------------------------------------------------------------------------------
+ */
+
+/* A word of lower-case letters, digits and underscores that does not begin with a digit; its
+ * length, or 0. */
+static size_t word_length(const char *s) {
+  if (*s >= '0' && *s <= '9') return 0;
+  return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_");
+}
+
+static bool is_reference_name(const char *s) {
+  size_t n = word_length(s);
+  if (n && s[n] == '.') {
+    size_t m = word_length(s + n + 1);
+    n = m ? n + 1 + m : 0;
+  }
+  return n && !s[n];
+}
+
+/* FACTOR * in front of a name, which *text moves to; strtod alone would take "inf" and "0x1p3". */
+static bool read_factor(const char **text, double *factor) {
+  const char *s = *text;
+  char *end;
+  size_t n = strspn(s, "0123456789.eE+-");
+  *factor = strtod(s, &end);
+  if (n == 0 || end != s + n || !isfinite(*factor) || !(*factor > 0)) return false;
+  end += strspn(end, " ");
+  if (*end != '*') return false;
+  *text = end + 1 + strspn(end + 1, " ");
+  return true;
+}
+
+bool ins_reference_parse(const ins_value *value, double *factor, char *name, size_t size) {
+  const char *rest = ins_value_text_or(value, "");
+  double number = 1;
+  if (strchr(rest, '*') && !read_factor(&rest, &number)) return false;
+  if (!is_reference_name(rest) || strlen(rest) >= size) return false;
+  *factor = number;
+  strcpy(name, rest);
+  return true;
 }

@@ -5,7 +5,9 @@
 
 #include "insilico/experiment.h"
 
-extern const ins_key ins_stimulus_optimization_keys[], ins_response_keys[];
-extern const ins_experiment ins_stimulus_optimization, ins_response;
+extern const ins_key ins_stimulus_optimization_keys[], ins_response_keys[], ins_tuning_keys[];
+extern const ins_experiment ins_stimulus_optimization, ins_response, ins_tuning_experiment;
+extern const ins_key ins_receptive_field_keys[];
+extern const ins_experiment ins_receptive_field;
 
 #endif

@@ -250,7 +250,7 @@ ins_status ins_stimulus_axes(const ins_experiment_context *context, const ins_sh
   }
   status = ins_layout_axis(layout, "channel", shape->n_channels, channels, NULL,
                            "colour channel of the stimulus", &axes[0]);
-  if (status == INS_OK)
+  if (status == INS_OK && shape->n_frames)
     status = add_scaled_axis(layout, "frame", shape->n_frames, 0, dt_s, "s", "frame",
                              "time of the stimulus frame", &axes[1]);
   if (status == INS_OK)

@@ -31,7 +31,8 @@ double ins_rate_hz(const ins_experiment_context *context);
 double ins_pixel_um(const ins_experiment_context *context);
 
 /** Adds the axes channel, frame, y, x of a stimulus, with coordinates in seconds and micrometres
- * where the model says so, else in frames and pixels. axes[4] = their numbers. */
+ * where the model says so, else in frames and pixels; of a shape of 0 frames, no axis frame.
+ * axes[4] = their numbers. */
 ins_status ins_stimulus_axes(const ins_experiment_context *context, const ins_shape *shape,
                              ins_layout *layout, int axes[4]) INS_CHECKED;
 /** Adds the axis response_frame: n output frames from `first`, at the time of the stimulus frame

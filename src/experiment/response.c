@@ -172,10 +172,11 @@ static ins_status find_members(response *s) {
                   "name several files in model.files");
 }
 
-static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
+static ins_status setup(const ins_experiment_context *context, void **state, ins_stages *stages) {
   response *s = NULL;
+  ins_layout *layout = NULL;
   *state = NULL;
-  *layout = NULL;
+  *stages = (ins_stages){0};
   if (context->job->n_sweeps)
     return ins_fail(INS_ERR_ARGUMENT, "experiment 'response' has nothing to sweep ('%s' is swept)",
                     context->job->sweeps[0].key);
@@ -190,13 +191,14 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
     status = ins_model_output_frames(context->model, s->shape.n_frames, &s->n_output);
   if (status == INS_OK) status = find_members(s);
   if (status == INS_OK) status = make_plan(s);
-  if (status == INS_OK) status = ins_layout_create("Responses of model neurons", layout);
-  if (status == INS_OK) status = declare(s, *layout);
+  if (status == INS_OK) status = ins_layout_create("Responses of model neurons", &layout);
+  if (status == INS_OK) status = declare(s, layout);
   if (status == INS_OK) {
+    *stages = (ins_stages){.n = 1, .layout = {layout}};
     *state = s;
     return INS_OK;
   }
-  ins_layout_destroy(layout);
+  ins_layout_destroy(&layout);
   void *gone = s;
   teardown(&gone);
   return status;
@@ -240,7 +242,8 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
   return INS_OK;
 }
 
-static ins_status cost(void *state, double *bytes, double *seconds) {
+static ins_status cost(void *state, size_t stage, double *bytes, double *seconds) {
+  (void)stage; /* there is one */
   response *s = state;
   float *row = NULL;
   ins_status status = ins_alloc(s->n_output * s->selection.n, sizeof *row, &row);

@@ -283,28 +283,30 @@ static void teardown(void **state) {
   ins_free(state);
 }
 
-static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
+static ins_status setup(const ins_experiment_context *context, void **state, ins_stages *stages) {
   search *s = NULL;
+  ins_layout *layout = NULL;
   *state = NULL;
-  *layout = NULL;
+  *stages = (ins_stages){0};
   ins_status status = ins_alloc(1, sizeof *s, &s);
   if (status != INS_OK) return status;
   s->context = context;
   status = resolve(s);
   if (status == INS_OK) status = check_sweeps(s);
-  if (status == INS_OK) status = ins_layout_create("Optimised stimuli of model neurons", layout);
-  if (status == INS_OK) status = declare_axes(s, *layout);
+  if (status == INS_OK) status = ins_layout_create("Optimised stimuli of model neurons", &layout);
+  if (status == INS_OK) status = declare_axes(s, layout);
   if (status == INS_OK)
-    status = ins_selection_describe(context, &s->selection, *layout, NEURON_AXIS);
-  if (status == INS_OK) status = declare_results(s, *layout);
-  if (status == INS_OK) status = declare_summaries(s, *layout);
+    status = ins_selection_describe(context, &s->selection, layout, NEURON_AXIS);
+  if (status == INS_OK) status = declare_results(s, layout);
+  if (status == INS_OK) status = declare_summaries(s, layout);
   if (status == INS_OK) {
-    (*layout)->batch = batch_size(s);
-    s->layout = *layout;
+    layout->batch = batch_size(s);
+    s->layout = layout;
+    *stages = (ins_stages){.n = 1, .layout = {layout}};
     *state = s;
     return INS_OK;
   }
-  ins_layout_destroy(layout);
+  ins_layout_destroy(&layout);
   void *gone = s;
   teardown(&gone);
   return status;
@@ -452,7 +454,8 @@ static double measured_seconds(const search *s, const countdown *c) {
   return (passed > 0 ? span / passed : c->whole) * (double)(s->limit + 1);
 }
 
-static ins_status cost(void *state, double *bytes, double *seconds) {
+static ins_status cost(void *state, size_t stage, double *bytes, double *seconds) {
+  (void)stage; /* there is one */
   search *s = state;
   size_t index[INS_MAX_TASK_AXES] = {0}, n = ins_shape_count(&s->shape);
   float *x = NULL, *best = NULL, *traces = NULL;

@@ -131,7 +131,12 @@ static void expect(const ins_key *key, ins_text *out) {
     ins_text_add(out, "true or false");
     return;
   case INS_KEY_TEXT:
-    ins_text_add(out, "text (in quotes if it looks like a number)");
+    if (!key->variants) {
+      ins_text_add(out, "text (in quotes if it looks like a number)");
+      return;
+    }
+    ins_text_add(out, "one of ");
+    expect_names(key, out);
     return;
   case INS_KEY_TEXTS:
     ins_text_add(out, "a list of texts");
@@ -159,9 +164,21 @@ static void expect(const ins_key *key, ins_text *out) {
   }
 }
 
+static void expect_more(const ins_key *key, ins_text *out) {
+  if (key->flags & INS_KEY_MANY)
+    ins_text_add(out,
+                 key->type == INS_KEY_TEXT
+                     ? ", or a list of such"
+                     : ", several in a list, 'range(START,STOP,STEP)', 'linspace(START,STOP,N)' "
+                       "or 'geomspace(START,STOP,N)'");
+  if (key->flags & INS_KEY_REFERENCE)
+    ins_text_add(out, "; or what is measured in each neuron, such as sigma_um or 2 * sigma_um");
+}
+
 char *ins_key_expects(const ins_key *key, char *out, size_t size) {
   ins_text text = {0};
   expect(key, &text);
+  expect_more(key, &text);
   if (key->flags & INS_KEY_NULLABLE) ins_text_add(&text, "; null for none");
   snprintf(out, size, "%s", text.data ? text.data : "");
   ins_text_free(&text);
@@ -171,7 +188,9 @@ char *ins_key_expects(const ins_key *key, char *out, size_t size) {
 /* ---- refusals -----------------------------------------------------------------------------------
  */
 
-static bool takes_scalar(const ins_key *key) {
+/* May it be swept, for somebody who wrote a list? */
+static bool takes_sweep(const ins_key *key) {
+  if (key->flags & (INS_KEY_MANY | INS_KEY_SHAPES)) return false;
   return key->type <= INS_KEY_TEXT || key->type == INS_KEY_CHOICE;
 }
 
@@ -180,7 +199,7 @@ ins_status ins_refuse_value(const ins_key *key, const ins_value *value, const in
   ins_trail_text(trail, path, sizeof path);
   if (value->kind == INS_NULL)
     snprintf(hint, sizeof hint, ", or leave the key out");
-  else if (value->kind == INS_LIST && takes_scalar(key))
+  else if (value->kind == INS_LIST && takes_sweep(key))
     snprintf(hint, sizeof hint, " (to sweep it: `sweep: {%s: [...]}` or %s=a,b)", path, path);
   return ins_fail(
       INS_ERR_ARGUMENT, "%s%s is %s; expected %s%s", ins_value_place(value, place, sizeof place),

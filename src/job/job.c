@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "insilico/memory.h"
+#include "job/inputs.h"
 #include "job/override.h"
 #include "job/sweep.h"
 
@@ -173,33 +174,12 @@ static ins_status sweeps_to_map(const ins_job *job, ins_value **out) {
   return status;
 }
 
-/* The same file may lie elsewhere in the next run: its hash stands in the results, its path does
- * not. */
-static ins_status hide_paths(const ins_tables *tables, const ins_value *settings,
-                             const char *prefix, ins_value *map) {
-  ins_status status = INS_OK;
-  for (size_t i = 0; status == INS_OK && i < ins_value_count(map); i++) {
-    ins_value *item = map->children.items[i];
-    char *path = ins_format("%s%s%s", prefix, *prefix ? "." : "", map->children.keys[i]);
-    if (!path) return INS_ERR_MEMORY;
-    if (item->kind == INS_MAP) status = hide_paths(tables, settings, path, item);
-    if (item->kind == INS_TEXT || item->kind == INS_LIST) {
-      ins_found found = ins_key_at(tables, settings, path);
-      if (found.key && !found.inside && (found.key->flags & INS_KEY_CONTENTS))
-        status = ins_map_take(map, map->children.keys[i], ins_value_text("(by contents)"));
-    }
-    free(path);
-  }
-  return status;
-}
-
 ins_status ins_job_json(const ins_job *job, ins_text *out) {
   ins_value *sweeps = NULL, *tree = ins_value_copy(job->settings);
   ins_status status = tree ? sweeps_to_map(job, &sweeps) : INS_ERR_MEMORY;
   if (status == INS_OK) {
-    ins_tables tables = {.common = ins_job_common_keys, .own = job->experiment->keys};
     ins_map_remove(tree, "output");
-    status = hide_paths(&tables, job->settings, "", tree);
+    status = ins_inputs_hide(job, tree);
   }
   if (status == INS_OK) {
     status = ins_map_take(tree, "sweep", sweeps);

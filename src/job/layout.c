@@ -12,7 +12,7 @@ static ins_status copy_text(const char *from, char **to) {
   return *to || !from ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory while laying out results");
 }
 
-ins_status ins_layout_create(const char *title, ins_layout **out) {
+ins_status ins_layout_create_in(const char *group, const char *title, ins_layout **out) {
   ins_layout *layout;
   *out = NULL;
   ins_status status = ins_alloc(1, sizeof *layout, &layout);
@@ -20,11 +20,16 @@ ins_status ins_layout_create(const char *title, ins_layout **out) {
   layout->batch = 1;
   layout->reduced = -1;
   status = copy_text(title, &layout->title);
+  if (status == INS_OK) status = copy_text(group, &layout->group);
   if (status == INS_OK)
     *out = layout;
   else
-    ins_free(&layout);
+    ins_layout_destroy(&layout);
   return status;
+}
+
+ins_status ins_layout_create(const char *title, ins_layout **out) {
+  return ins_layout_create_in(NULL, title, out);
 }
 
 static void free_axis(ins_axis *axis) {
@@ -50,6 +55,7 @@ void ins_layout_destroy(ins_layout **layout) {
   for (int i = 0; i < l->n_axes; i++) free_axis(&l->axes[i]);
   for (int i = 0; i < l->n_variables; i++) free_variable(&l->variables[i]);
   free(l->title);
+  free(l->group);
   ins_free(layout);
 }
 
@@ -203,13 +209,20 @@ ins_status ins_layout_axis(ins_layout *layout, const char *name, size_t length,
 /* ---- variables ----------------------------------------------------------------------------------
  */
 
+/* The reduced axis is one that a summary lacks as a task axis, so it may have it as its own. */
+static bool may_have(const ins_layout *layout, const ins_variable *v, int axis) {
+  if (axis < 0 || axis >= layout->n_axes) return false;
+  if (v->scope == INS_SUMMARY && axis == layout->reduced) return true;
+  return v->scope == INS_CONSTANT || axis >= layout->n_task_axes;
+}
+
 static ins_status check_own_axes(const ins_layout *layout, const ins_variable *v) {
   size_t elements = 1;
   if (v->n_axes < 0 || v->n_axes > INS_MAX_DIMS)
     return ins_fail(INS_ERR_INTERNAL, "variable %s: more than %d axes", v->name, INS_MAX_DIMS);
   for (int i = 0; i < v->n_axes; i++) {
-    int a = v->axes[i], first = v->scope == INS_CONSTANT ? 0 : layout->n_task_axes;
-    if (a < first || a >= layout->n_axes)
+    int a = v->axes[i];
+    if (!may_have(layout, v, a))
       return ins_fail(INS_ERR_INTERNAL,
                       "variable %s: its axis %d is number %d, which it cannot have", v->name, i, a);
     for (int j = 0; j < i; j++)

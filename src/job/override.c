@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "insilico/memory.h"
+#include "job/series.h"
 
 /* ---- taking apart -------------------------------------------------------------------------------
  */
@@ -53,7 +54,7 @@ static ins_status read_values(ins_override *override, const char *text) {
   if (text[n - 1] == ',') return refuse(override, "a value is missing after the last comma");
   char *copy = strndup(text, n), *list = NULL;
   ins_status status =
-      copy ? ins_range_values(copy, override->place, &override->values) : INS_ERR_MEMORY;
+      copy ? ins_series_values(copy, override->place, &override->values) : INS_ERR_MEMORY;
   override->several = override->values != NULL;
   if (status == INS_OK && !override->values) {
     list = ins_format("[%s]", copy);
@@ -168,7 +169,7 @@ static ins_status set_one(const ins_override *override, const ins_tables *tables
 /* Keys whose value is a list by nature, so that a list for them is no sweep. */
 static bool holds_list(const ins_found *found) {
   if (!found->key || found->kind || found->element) return false;
-  if (found->inside || found->flags & INS_KEY_AXIS) return true;
+  if (found->inside || found->flags & INS_KEY_AXIS || found->key->flags & INS_KEY_MANY) return true;
   ins_key_type type = found->key->type;
   return type == INS_KEY_RANGE || type == INS_KEY_BOUNDS || type == INS_KEY_CHOICES ||
          type == INS_KEY_FREE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /** Overrides from the command line, in the grammar of Hydra: KEY=VALUE, +KEY=VALUE, ++KEY=VALUE,
- * ~KEY, where VALUE is YAML in flow style, A,B,C or range(A,B,STEP). Private to the room `job`. */
+ * ~KEY, where VALUE is YAML in flow style, A,B,C or a series (series.h). Private to the room `job`.
+ */
 #ifndef INSILICO_JOB_OVERRIDE_H
 #define INSILICO_JOB_OVERRIDE_H
 
@@ -16,7 +17,7 @@ typedef struct ins_override {
   ins_override_op op;
   char *path;
   ins_value *place;  /* its origin says "override 2 (optimizer.lr=abc)" */
-  ins_value *values; /* list; more than one, or a range: a sweep unless the key holds a list */
+  ins_value *values; /* list; more than one, or a series: a sweep unless the key holds a list */
   bool several, done;
 } ins_override;
 
@@ -33,9 +34,5 @@ ins_status ins_overrides_choose(ins_overrides *overrides, ins_value *document) I
 /** Applies the rest: single values in their order, then lists and sweeps (into the map `sweep`). */
 ins_status ins_overrides_apply(ins_overrides *overrides, const ins_tables *tables,
                                ins_value *document) INS_CHECKED;
-
-/** The values of "range(A,B,STEP)" (B excluded) with the place of `like`; *list = NULL when text is
- * of another form. Reals are A + k*STEP to as many decimals as A and STEP are written with. */
-ins_status ins_range_values(const char *text, const ins_value *like, ins_value **list) INS_CHECKED;
 
 #endif

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "insilico/memory.h"
+#include "job/series.h"
+
+enum { DEEPEST = 8 }; /* lists of kinds within each other */
 
 static ins_status given_value(const ins_check *check, const ins_key *key, const ins_value *given,
                               const ins_trail *trail, ins_value **out);
@@ -17,8 +20,7 @@ static ins_status out_of_memory(void) {
   return ins_fail(INS_ERR_MEMORY, "out of memory while checking the job");
 }
 
-/* Gives a value made here the place of the one it was made from. */
-static ins_status placed(ins_value *made, const ins_value *from, ins_value **out) {
+ins_status ins_resolve_placed(ins_value *made, const ins_value *from, ins_value **out) {
   *out = made;
   if (!made) return out_of_memory();
   made->line = from->line;
@@ -49,15 +51,39 @@ static ins_status whole(const ins_key *key, const ins_value *given, const ins_tr
     return ins_refuse_value(key, given, trail);
   int64_t i = ins_value_int_or(given, 0);
   if (!within(key, (double)i)) return ins_refuse_value(key, given, trail);
-  return placed(ins_value_int(i), given, out);
+  return ins_resolve_placed(ins_value_int(i), given, out);
 }
 
 static ins_status real(const ins_key *key, const ins_value *given, const ins_trail *trail,
                        ins_value **out) {
   double x = ins_value_real_or(given, NAN);
   if (isnan(x) || !within(key, x)) return ins_refuse_value(key, given, trail);
-  return placed(ins_value_real(x == 0 ? 0.0 : x), given,
-                out); /* no negative zero: equal is equal */
+  return ins_resolve_placed(ins_value_real(x == 0 ? 0.0 : x), given,
+                            out); /* no negative zero: equal is equal */
+}
+
+/* Any text; or one of the names, where there are some. */
+static ins_status text(const ins_key *key, const ins_value *given, const ins_trail *trail,
+                       ins_value **out) {
+  if (given->kind != INS_TEXT || !given->text[0]) return ins_refuse_value(key, given, trail);
+  if (key->variants && !ins_variant_find(key->variants, given->text))
+    return ins_refuse_kind(key, given, given->text, trail);
+  return copied(given, out);
+}
+
+ins_status ins_resolve_scalar(const ins_key *key, const ins_value *given, const ins_trail *trail,
+                              ins_value **out) {
+  *out = NULL;
+  switch (key->type) {
+  case INS_KEY_INT:
+    return whole(key, given, trail, out);
+  case INS_KEY_REAL:
+    return real(key, given, trail, out);
+  case INS_KEY_TEXT:
+    return text(key, given, trail, out);
+  default:
+    return given->kind == INS_BOOL ? copied(given, out) : ins_refuse_value(key, given, trail);
+  }
 }
 
 /* ---- ranges and bounds --------------------------------------------------------------------------
@@ -100,7 +126,7 @@ static ins_status interval(const ins_key *key, const ins_value *given, const ins
                            ins_value **out) {
   double end[2] = {-INFINITY, INFINITY};
   if (given->kind != INS_LIST || given->children.n != 2) return ins_refuse_value(key, given, trail);
-  ins_status status = placed(ins_value_list(), given, out);
+  ins_status status = ins_resolve_placed(ins_value_list(), given, out);
   for (size_t i = 0; status == INS_OK && i < 2; i++) {
     const ins_value *item = given->children.items[i];
     ins_value *made = NULL;
@@ -108,8 +134,8 @@ static ins_status interval(const ins_key *key, const ins_value *given, const ins
     if (isnan(end[i]) || (i == 1 && end[0] > end[1]))
       status = ins_refuse_value(key, given, trail);
     else
-      status =
-          placed(item->kind == INS_NULL ? ins_value_null() : ins_value_real(end[i]), item, &made);
+      status = ins_resolve_placed(
+          item->kind == INS_NULL ? ins_value_null() : ins_value_real(end[i]), item, &made);
     if (status == INS_OK) status = ins_list_take(*out, made);
   }
   if (status != INS_OK) ins_value_destroy(out);
@@ -120,7 +146,7 @@ static ins_status bounds(const ins_key *key, const ins_value *given, const ins_t
                          ins_value **out) {
   if (given->kind == INS_LIST) return interval(key, given, trail, out);
   if (given->kind != INS_MAP || given->children.n == 0) return ins_refuse_value(key, given, trail);
-  ins_status status = placed(ins_value_map(), given, out);
+  ins_status status = ins_resolve_placed(ins_value_map(), given, out);
   for (size_t i = 0; status == INS_OK && i < given->children.n; i++) {
     ins_trail channel = {trail, given->children.keys[i], 0};
     ins_value *made = NULL;
@@ -134,13 +160,29 @@ static ins_status bounds(const ins_key *key, const ins_value *given, const ins_t
 /* ---- maps ---------------------------------------------------------------------------------------
  */
 
+/* Is there a series without quotes, whose commas parted the map? Then that is what is wrong. */
+static const ins_value *parted_series(const ins_value *map, const char **key) {
+  for (size_t i = 0; i < ins_value_count(map); i++) {
+    const char *s = ins_value_text_or(map->children.items[i], "");
+    *key = map->children.keys[i];
+    if (ins_series_begins(s) && !strchr(s, ')')) return map->children.items[i];
+  }
+  return NULL;
+}
+
 static ins_status check_known(const ins_check *check, const ins_tables *tables,
                               const ins_value *given, const char *what) {
   char place[512];
+  const char *key;
   for (size_t i = 0; i < ins_value_count(given); i++) {
     const char *name = given->children.keys[i];
     if (tables->with_kind && strcmp(name, "kind") == 0) continue;
     if (ins_tables_find(tables, name, strlen(name))) continue;
+    const ins_value *parted = parted_series(given, &key);
+    if (parted)
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "%s%.60s: %.60s... is cut at its comma; put it in quotes within { }",
+                      ins_value_place(parted, place, sizeof place), key, parted->text);
     ins_key_position(check, given->children.items[i], place, sizeof place);
     return ins_refuse_unknown(place, what, name, tables);
   }
@@ -177,13 +219,13 @@ static ins_status group(const ins_check *check, const ins_key *key, const ins_va
   ins_status status = INS_OK;
   const ins_key *short_for = ins_shorthand_of(key, given);
   if (short_for) {
-    status = placed(ins_value_map(), given, &spelt);
+    status = ins_resolve_placed(ins_value_map(), given, &spelt);
     if (status == INS_OK) status = ins_map_take(spelt, short_for->name, ins_value_copy(given));
     given = spelt;
   } else if (given->kind != INS_MAP) {
     return ins_refuse_value(key, given, trail);
   }
-  if (status == INS_OK) status = placed(ins_value_map(), given, out);
+  if (status == INS_OK) status = ins_resolve_placed(ins_value_map(), given, out);
   if (status == INS_OK)
     status =
         resolve_map(check, &tables, given, ins_trail_text(trail, what, sizeof what), trail, *out);
@@ -226,8 +268,8 @@ static ins_status variant_map(const ins_check *check, const ins_variant *variant
   ins_value *name = NULL;
   snprintf(what, sizeof what, "%s of kind %s", ins_trail_text(trail, path, sizeof path),
            variant->name);
-  ins_status status = placed(ins_value_map(), given, out);
-  if (status == INS_OK) status = placed(ins_value_text(variant->name), kind, &name);
+  ins_status status = ins_resolve_placed(ins_value_map(), given, out);
+  if (status == INS_OK) status = ins_resolve_placed(ins_value_text(variant->name), kind, &name);
   if (status == INS_OK) status = ins_map_take(*out, "kind", name);
   if (status == INS_OK) status = resolve_map(check, &tables, given, what, trail, *out);
   if (status != INS_OK) ins_value_destroy(out);
@@ -260,16 +302,31 @@ static ins_status choice(const ins_check *check, const ins_key *key, const ins_v
   return status;
 }
 
+/* Lists that this one lies within: a kind may have lists of its own kind within itself. */
+static size_t depth_of(const ins_trail *trail) {
+  size_t depth = 0;
+  for (; trail; trail = trail->up) depth += !trail->name;
+  return depth;
+}
+
+static ins_status refuse_depth(const ins_value *given, const ins_trail *trail) {
+  char place[512], path[200];
+  return ins_fail(INS_ERR_ARGUMENT, "%s%s is nested too deep: at most %d lists of kinds in another",
+                  ins_value_place(given, place, sizeof place),
+                  ins_trail_text(trail, path, sizeof path), DEEPEST);
+}
+
 /* One alone stands for a list of one. */
 static ins_status choices(const ins_check *check, const ins_key *key, const ins_value *given,
                           const ins_trail *trail, ins_value **out) {
   bool one = given->kind == INS_MAP || given->kind == INS_TEXT;
   if (!one && given->kind != INS_LIST) return ins_refuse_value(key, given, trail);
+  if (depth_of(trail) >= DEEPEST) return refuse_depth(given, trail);
   ins_key element = *key;
   element.type = INS_KEY_CHOICE;
   element.fallback = NULL; /* the default is that of the list */
   element.flags = 0;
-  ins_status status = placed(ins_value_list(), given, out);
+  ins_status status = ins_resolve_placed(ins_value_list(), given, out);
   for (size_t i = 0; status == INS_OK && i < (one ? 1 : given->children.n); i++) {
     ins_trail here = {trail, NULL, i};
     ins_value *made = NULL;
@@ -288,16 +345,14 @@ static ins_status given_value(const ins_check *check, const ins_key *key, const 
   bool null = given->kind == INS_NULL;
   if (null && (key->flags & INS_KEY_NULLABLE)) return copied(given, out);
   if (null && key->type != INS_KEY_FREE) return ins_refuse_value(key, given, trail);
+  if (key->flags & (INS_KEY_MANY | INS_KEY_REFERENCE))
+    return ins_resolve_many(key, given, trail, out);
   switch (key->type) {
   case INS_KEY_INT:
-    return whole(key, given, trail, out);
   case INS_KEY_REAL:
-    return real(key, given, trail, out);
   case INS_KEY_BOOL:
-    return given->kind == INS_BOOL ? copied(given, out) : ins_refuse_value(key, given, trail);
   case INS_KEY_TEXT:
-    return given->kind == INS_TEXT && given->text[0] ? copied(given, out)
-                                                     : ins_refuse_value(key, given, trail);
+    return ins_resolve_scalar(key, given, trail, out);
   case INS_KEY_TEXTS:
     return texts(key, given, trail, out);
   case INS_KEY_RANGE:
@@ -354,7 +409,7 @@ ins_status ins_resolve_key(const ins_check *check, const ins_key *key, const ins
 
 ins_status ins_resolve_job(const ins_check *check, const ins_tables *tables, const ins_value *tree,
                            const char *what, ins_value **out) {
-  ins_status status = placed(ins_value_map(), tree, out);
+  ins_status status = ins_resolve_placed(ins_value_map(), tree, out);
   if (status == INS_OK) status = resolve_map(check, tables, tree, what, NULL, *out);
   if (status != INS_OK) ins_value_destroy(out);
   return status;

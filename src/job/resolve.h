@@ -7,8 +7,8 @@
 #ifndef INSILICO_JOB_RESOLVE_H
 #define INSILICO_JOB_RESOLVE_H
 
-#include "job/tables.h"
 #include "insilico/yaml.h"
+#include "job/tables.h"
 
 /** What complaints need besides the values' own places. */
 typedef struct ins_check {
@@ -30,6 +30,16 @@ ins_status ins_resolve_job(const ins_check *check, const ins_tables *tables, con
 ins_status ins_resolve_key(const ins_check *check, const ins_key *key, const ins_value *given,
                            const ins_value *parent, const ins_trail *trail,
                            ins_value **out) INS_CHECKED;
+
+/** One value of a TEXT, INT, REAL or BOOL key that is not null. */
+ins_status ins_resolve_scalar(const ins_key *key, const ins_value *given, const ins_trail *trail,
+                              ins_value **out) INS_CHECKED;
+/** The values of a key with INS_KEY_MANY or INS_KEY_REFERENCE, not null (many.c): a list, or the
+ * text of a reference; one value where the key has not MANY. */
+ins_status ins_resolve_many(const ins_key *key, const ins_value *given, const ins_trail *trail,
+                            ins_value **out) INS_CHECKED;
+/** Gives a value made here (NULL: out of memory) the place of the one it was made from. */
+ins_status ins_resolve_placed(ins_value *made, const ins_value *from, ins_value **out) INS_CHECKED;
 
 /* ---- complaints (complain.c): each sets the message and returns its code --------------------- */
 

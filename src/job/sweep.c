@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "insilico/memory.h"
-#include "job/override.h"
+#include "job/series.h"
 
 enum { MOST_VALUES = 10000 }; /* of one sweep: each is compared with all others */
 
@@ -32,6 +32,8 @@ static ins_status check_key(const char *place, const char *key, const ins_found 
   if (!found->key) return refuse_unknown(place, key, found);
   if (found->flags & INS_KEY_AXIS)
     return refuse_key(place, key, "it is an axis of the results already; list its values instead");
+  if (found->key->flags & INS_KEY_MANY && !found->inside)
+    return refuse_key(place, key, "the key itself takes several values; list them there");
   if (found->flags & INS_KEY_SHAPES)
     return refuse_key(place, key, "a job has one value of it; run one job for each");
   if (found->kind) return INS_OK;
@@ -118,12 +120,12 @@ static ins_status check_values(const ins_check *check, const char *key, const in
 /* ---- the map ------------------------------------------------------------------------------------
  */
 
-/* Replaces "range(...)" by its list; what is no list then is refused. */
+/* Replaces a series by its list; what is no list then is refused. */
 static ins_status spell_out(const ins_check *check, const char *key, ins_value **slot) {
   char place[512], brief[80];
   ins_value *list = NULL;
   if ((*slot)->kind == INS_TEXT) {
-    ins_status status = ins_range_values((*slot)->text, *slot, &list);
+    ins_status status = ins_series_values((*slot)->text, *slot, &list);
     if (status != INS_OK) return status;
   }
   if (list) {
@@ -146,7 +148,7 @@ static ins_status spell_out(const ins_check *check, const char *key, ins_value *
                     "%ssweep of %s is %s; write its keys joined by dots, `%s.KEY: [...]`", place,
                     key, brief, key);
   /* The commas of a bare range within { } part the map. */
-  bool cut = strncmp(ins_value_text_or(*slot, ""), "range(", 6) == 0;
+  bool cut = ins_series_begins(ins_value_text_or(*slot, ""));
   return ins_fail(INS_ERR_ARGUMENT, "%ssweep of %s is %s; expected a list such as [1, 10] or %s",
                   place, key, brief,
                   cut ? "'range(1,11,3)', within { } in quotes" : "range(1,11,3)");

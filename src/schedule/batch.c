@@ -14,6 +14,9 @@ ins_status bench_create(const run *r, bench *b) {
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->status, &b->status);
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->merit, &b->merit);
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->message, &b->message);
+  if (status == INS_OK)
+    status = ins_alloc((size_t)r->layout->n_variables, sizeof *b->rows, &b->rows);
+  if (status == INS_OK) b->n_variables = r->layout->n_variables;
   for (int v = 0; status == INS_OK && v < r->layout->n_variables; v++)
     if (r->layout->variables[v].scope == INS_PER_TASK)
       status = ins_alloc(n, ins_layout_row_bytes(r->layout, v), &b->rows[v]);
@@ -26,7 +29,8 @@ void bench_clear(bench *b) {
   ins_free(&b->status);
   ins_free(&b->merit);
   ins_free(&b->message);
-  for (int v = 0; v < INS_MAX_VARIABLES; v++) ins_free(&b->rows[v]);
+  for (int v = 0; v < b->n_variables; v++) ins_free(&b->rows[v]);
+  ins_free(&b->rows);
 }
 
 /* The tasks of a batch that have no result yet. */
@@ -62,7 +66,8 @@ ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pul
     b->merit[k] = (double)NAN;
     b->message[k][0] = '\0';
   }
-  ins_batch batch = {.n = n,
+  ins_batch batch = {.stage = r->stage,
+                     .n = n,
                      .task = b->task,
                      .rows = b->rows,
                      .status = b->status,
@@ -70,7 +75,7 @@ ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pul
                      .merit = b->merit};
   ins_status computed = r->experiment->compute(r->state, &batch, pulse);
   if (computed != INS_OK && computed != INS_ERR_STOPPED) return computed;
-  ins_status written = ins_store_write(r->store, n, b->task, b->rows, b->status);
+  ins_status written = ins_store_write(r->store, r->stage, n, b->task, b->rows, b->status);
   if (written != INS_OK) return written;
   account(r, b, n, report);
   report->seconds = ins_clock_s() - start;

@@ -10,7 +10,7 @@
 static int level_of_file(const char *output) {
   ins_store_facts facts = {0};
   int level = -1;
-  if (ins_store_probe(output, NULL, &facts) == INS_OK && facts.opens && facts.instruction_set)
+  if (ins_store_probe(output, 0, NULL, &facts) == INS_OK && facts.opens && facts.instruction_set)
     level = ins_kernels_level(facts.instruction_set);
   ins_store_facts_clear(&facts);
   return level;

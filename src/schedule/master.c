@@ -7,7 +7,6 @@
 #include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
-#include "progress.h"
 #include "protocol.h"
 
 enum { FAILURES_SHOWN = 5, SMALL_RUN = 16 };
@@ -21,7 +20,7 @@ typedef struct master {
   bool *halted;  /* [size] was sent a HALT */
   ins_status status;
   char text[INS_MESSAGE_MAX];
-  progress progress;
+  progress *progress; /* of all stages */
   ins_journal *journal;
   ins_run_report *report;
 } master;
@@ -67,8 +66,17 @@ static message deal_to(master *m, int worker) {
   return deal;
 }
 
-static ins_value *failure_fields(const message *report) {
+/* A line of the journal begins with its stage, where there are several. */
+static ins_value *new_fields(const run *r) {
+  const char *stage = stage_name(r);
   ins_value *fields = ins_value_map();
+  if (fields && stage && ins_map_take(fields, "stage", ins_value_text(stage)) != INS_OK)
+    ins_value_destroy(&fields);
+  return fields;
+}
+
+static ins_value *failure_fields(const run *r, const message *report) {
+  ins_value *fields = new_fields(r);
   if (fields &&
       (ins_map_take(fields, "task", ins_value_int(report->failed_task)) != INS_OK ||
        ins_map_take(fields, "failed_in_batch", ins_value_int(report->n_failed)) != INS_OK ||
@@ -78,17 +86,20 @@ static ins_value *failure_fields(const message *report) {
 }
 
 static void note_failures(master *m, const message *report) {
-  if (m->progress.n_failed < FAILURES_SHOWN)
-    ins_log(INS_LOG_WARNING, "task %lld failed: %s", (long long)report->failed_task, report->text);
-  if (m->progress.n_failed == 0) {
+  char stage[160];
+  if (m->progress->n_failed < FAILURES_SHOWN)
+    ins_log(INS_LOG_WARNING, "task %lld%s failed: %s", (long long)report->failed_task,
+            stage_of(m->run, stage, sizeof stage), report->text);
+  if (m->progress->n_failed == 0) {
+    m->report->first_failed_stage = m->run->stage;
     m->report->first_failed_task = (size_t)report->failed_task;
     strcpy(m->report->first_failure, report->text);
   }
-  ins_journal_write(m->journal, "failure", failure_fields(report));
+  ins_journal_write(m->journal, "failure", failure_fields(m->run, report));
 }
 
 static void note_batch(master *m, int worker, const message *report) {
-  ins_value *fields = ins_value_map();
+  ins_value *fields = new_fields(m->run);
   if (fields &&
       (ins_map_take(fields, "batch", ins_value_int(m->run->pending[report->first])) != INS_OK ||
        ins_map_take(fields, "rank", ins_value_int(worker)) != INS_OK ||
@@ -101,10 +112,10 @@ static void note_batch(master *m, int worker, const message *report) {
 static void take_report(master *m, int worker, const message *report) {
   if (report->n_failed) note_failures(m, report);
   note_batch(m, worker, report);
-  m->progress.n_done += (size_t)report->n_done;
-  m->progress.n_failed += (size_t)report->n_failed;
-  if (!(m->progress.best >= report->merit) && !isnan(report->merit))
-    m->progress.best = report->merit;
+  m->progress->n_done += (size_t)report->n_done;
+  m->progress->n_failed += (size_t)report->n_failed;
+  if (!(m->progress->best >= report->merit) && !isnan(report->merit))
+    m->progress->best = report->merit;
 }
 
 /* ---- answering ------------------------------------------------------------------------------- */
@@ -154,7 +165,7 @@ static bool serve(master *m) {
     any = true;
   }
   look_at_signals(m);
-  progress_show(&m->progress);
+  progress_show(m->progress);
   return any;
 }
 
@@ -177,24 +188,25 @@ static void compute_own(master *m, bench *b) {
   halt_all(m);
 }
 
-static ins_status create(master *m, run *r, const ins_run_options *options, ins_journal *journal,
-                         ins_run_report *report) {
-  *m = (master){.run = r, .n_present = r->size - 1, .journal = journal, .report = report};
-  progress_start(&m->progress, report->n_tasks, report->n_kept, r->experiment->merit,
-                 options->quiet);
+static ins_status create(master *m, run *r, office *o, ins_run_report *report) {
+  *m = (master){.run = r,
+                .n_present = r->size - 1,
+                .progress = &o->progress,
+                .journal = o->journal,
+                .report = report};
   ins_status status = ins_alloc((size_t)r->size, sizeof(bool), &m->present);
   if (status == INS_OK) status = ins_alloc((size_t)r->size, sizeof(bool), &m->halted);
   for (int k = 1; status == INS_OK && k < r->size; k++) m->present[k] = true;
   return status;
 }
 
-ins_status master_loop(run *r, const ins_run_options *options, ins_journal *journal,
+ins_status master_loop(run *r, const ins_run_options *options, office *o,
                        ins_run_report *report) {
   master m;
   bench b = {0};
   unsigned idle = 0;
   bool computes = options->computing_master < 0 ? r->size <= SMALL_RUN : options->computing_master;
-  ins_status status = create(&m, r, options, journal, report);
+  ins_status status = create(&m, r, o, report);
   if (status == INS_OK) status = bench_create(r, &b);
   /* Workers wait for answers: without memory for its tables the master cannot even turn them away.
    */
@@ -209,10 +221,8 @@ ins_status master_loop(run *r, const ins_run_options *options, ins_journal *jour
     else
       rest(&idle);
   } while (m.n_present > 0 || (computes && !m.halting && m.next < r->n_pending));
-  progress_end(&m.progress);
-  report->n_done = m.progress.n_done;
-  report->n_failed = m.progress.n_failed;
-  report->seconds = progress_seconds(&m.progress);
+  report->n_done = m.progress->n_done;
+  report->n_failed = m.progress->n_failed;
   bench_clear(&b);
   ins_free(&m.present);
   ins_free(&m.halted);

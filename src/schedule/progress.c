@@ -37,15 +37,21 @@ void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *meri
   p->last_shown = p->start;
 }
 
+void progress_enter(progress *p, const char *stage) {
+  p->stage = stage;
+  p->best = (double)NAN;
+}
+
 double progress_seconds(const progress *p) {
   return ins_clock_s() - p->start;
 }
 
-/* "  128/512 tasks  31.0/s  12 s left  best objective 4.21  1 failed" */
+/* "moving_bar  128/512 tasks  31.0/s  12 s left  best objective 4.21  1 failed" */
 static void describe(const progress *p, ins_text *out) {
   char duration[32];
   size_t finished = p->n_kept + p->n_done + p->n_failed, fresh = p->n_done + p->n_failed;
   double elapsed = progress_seconds(p), rate = elapsed > 0 ? (double)fresh / elapsed : 0;
+  if (p->stage) ins_text_add(out, "%s  ", strcmp(p->stage, "/") ? p->stage : "root");
   ins_text_add(out, "%zu/%zu tasks", finished, p->n_tasks);
   if (fresh) {
     double left = (double)(p->n_tasks - finished) / rate;

@@ -8,13 +8,15 @@
 
 typedef struct progress {
   size_t n_tasks, n_kept, n_done, n_failed;
-  double best; /* NaN: none yet */
-  const char *merit;
+  double best; /* of the stage; NaN: none yet */
+  const char *merit, *stage; /* names; stage NULL: there is only one */
   double start, last_shown;
   bool quiet, terminal;
 } progress;
 
 void progress_start(progress *p, size_t n_tasks, size_t n_kept, const char *merit, bool quiet);
+/** The next stage begins; counts go on. */
+void progress_enter(progress *p, const char *stage);
 /** Shows the state if it is time to. */
 void progress_show(progress *p);
 /** Shows the final state and ends the bar. */

@@ -19,13 +19,8 @@ static size_t text_bytes(const char *text) {
   return text ? strlen(text) : 0;
 }
 
-/* A generous guess: object headers with their attributes, and what HDF5 leaves behind when it grows
- * them. */
-size_t ins_store_metadata(const ins_layout *layout, const ins_value *attributes) {
-  ins_text json = {0};
-  if (attributes) ins_value_json(attributes, SIZE_MAX, &json);
-  size_t bytes = 8192 + 2 * json.length;
-  ins_text_free(&json);
+static size_t stage_metadata(const ins_layout *layout) {
+  size_t bytes = layout->group ? 4096 : 0;
   for (int i = 0; i < layout->n_axes; i++)
     bytes += 2048 + 2 * text_bytes(layout->axes[i].long_name);
   for (int v = 0; v < layout->n_variables + 3; v++) bytes += 2048;
@@ -34,14 +29,25 @@ size_t ins_store_metadata(const ins_layout *layout, const ins_value *attributes)
     bytes += 2 * (text_bytes(variable->long_name) + text_bytes(variable->source) +
                   text_bytes(variable->flags));
   }
+  return bytes;
+}
+
+/* A generous guess: object headers with their attributes, and what HDF5 leaves behind when it grows
+ * them. */
+size_t ins_store_metadata(size_t n_stages, ins_layout *const *stages, const ins_value *attributes) {
+  ins_text json = {0};
+  if (attributes) ins_value_json(attributes, SIZE_MAX, &json);
+  size_t bytes = 8192 + 2 * json.length;
+  ins_text_free(&json);
+  for (size_t k = 0; k < n_stages; k++) bytes += stage_metadata(stages[k]);
   return (bytes + METADATA_UNIT - 1) / METADATA_UNIT * METADATA_UNIT;
 }
 
-double ins_store_size(const ins_layout *layout) {
+static double stage_size(const ins_layout *layout) {
   double tasks = (double)ins_layout_tasks(layout), groups = layout->reduced < 0 ? 1 : 0;
   if (layout->reduced >= 0 && layout->axes[layout->reduced].length)
     groups = tasks / (double)layout->axes[layout->reduced].length;
-  double bytes = (double)ins_store_metadata(layout, NULL) + tasks * (1 + 1 + 8);
+  double bytes = tasks * (1 + 1 + 8);
   for (int i = 0; i < layout->n_axes; i++)
     bytes += (double)layout->axes[i].length * (layout->axes[i].coordinates ? 8 : 1);
   for (int v = 0; v < layout->n_variables; v++) {
@@ -49,6 +55,12 @@ double ins_store_size(const ins_layout *layout) {
     double rows = scope == INS_PER_TASK ? tasks : scope == INS_SUMMARY ? groups : 1;
     bytes += rows * (double)ins_layout_row_bytes(layout, v);
   }
+  return bytes;
+}
+
+double ins_store_size(size_t n_stages, ins_layout *const *stages) {
+  double bytes = (double)ins_store_metadata(n_stages, stages, NULL);
+  for (size_t k = 0; k < n_stages; k++) bytes += stage_size(stages[k]);
   return bytes;
 }
 
@@ -138,11 +150,28 @@ static bool has_mark(const char *path) {
   return found;
 }
 
-static herr_t try_opening(hid_t file, const char *name, const H5L_info_t *info, void *data) {
+static herr_t try_opening(hid_t group, const char *name, const H5L_info_t *info, void *data) {
   (void)info;
-  (void)data;
-  hid_t object = H5Oopen(file, name, H5P_DEFAULT);
-  return object >= 0 && H5Oclose(object) >= 0 ? 0 : -1;
+  hid_t object = H5Oopen(group, name, H5P_DEFAULT);
+  if (object < 0) return -1;
+  bool opens = H5Iget_type(object) != H5I_GROUP ||
+               H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, data) >= 0;
+  return H5Oclose(object) >= 0 && opens ? 0 : -1;
+}
+
+/* The books of every stage are there. */
+static bool has_books(hid_t file) {
+  ins_value *names;
+  if (ins_store_stage_names(file, &names) != INS_OK) return false;
+  bool all = true;
+  for (size_t k = 0; k < ins_value_count(names) && all; k++) {
+    hid_t group = ins_store_open_group(file, names->children.items[k]->text);
+    all = group >= 0 && H5Lexists(group, "status", H5P_DEFAULT) > 0 &&
+          H5Lexists(group, "checksum", H5P_DEFAULT) > 0;
+    if (group >= 0) H5Gclose(group);
+  }
+  ins_value_destroy(&names);
+  return all;
 }
 
 typedef struct glance {
@@ -160,8 +189,7 @@ static glance look_inside(const char *path) {
   ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
   seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
   seen.complete = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, NULL) >= 0 &&
-                  H5Lexists(file, "status", H5P_DEFAULT) > 0 &&
-                  H5Lexists(file, "checksum", H5P_DEFAULT) > 0;
+                  has_books(file);
   ins_value_destroy(&format);
   H5Fclose(file);
   return seen;

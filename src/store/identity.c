@@ -41,11 +41,12 @@ static void add_data(ins_xxh *hash, const ins_value *value) {
   }
 }
 
-ins_status ins_store_identity(const ins_layout *layout, uint64_t *out) {
+static ins_status identify(const ins_layout *layout, uint64_t *out) {
   ins_xxh hash;
   ins_status status = ins_xxh_create(&hash);
   if (status != INS_OK) return status;
   add_text(&hash, INS_STORE_FORMAT);
+  if (layout->group) add_text(&hash, layout->group);
   add_number(&hash, layout->n_axes);
   add_number(&hash, layout->n_task_axes);
   add_number(&hash, layout->reduced);
@@ -71,75 +72,31 @@ ins_status ins_store_identity(const ins_layout *layout, uint64_t *out) {
   return INS_OK;
 }
 
+ins_status ins_store_identity(size_t n_stages, ins_layout *const *stages, uint64_t *out) {
+  ins_xxh hash;
+  uint64_t one;
+  if (n_stages == 1) return identify(stages[0], out);
+  ins_status status = ins_xxh_create(&hash);
+  if (status != INS_OK) return status;
+  add_text(&hash, INS_STORE_FORMAT);
+  add_number(&hash, (int64_t)n_stages);
+  for (size_t k = 0; k < n_stages && status == INS_OK; k++) {
+    status = identify(stages[k], &one);
+    ins_xxh_add(&hash, &one, sizeof one);
+  }
+  *out = ins_xxh_end(&hash);
+  ins_xxh_destroy(&hash);
+  return status;
+}
+
 ins_status ins_store_seed(const ins_layout *layout, const ins_value *attributes, uint64_t *out) {
   uint64_t identity;
   ins_text json = {0};
-  ins_status status = ins_store_identity(layout, &identity);
+  ins_status status = identify(layout, &identity);
   if (status != INS_OK) return status;
   if (attributes) ins_value_json(attributes, SIZE_MAX, &json);
   status = ins_text_ok(&json);
   if (status == INS_OK) *out = ins_xxh3(json.data ? json.data : "", json.length, identity);
   ins_text_free(&json);
-  return status;
-}
-
-static ins_status check_name(const char *name) {
-  if (!name[0] || strchr(name, '/') || strchr(name, ' ') || !strcmp(name, ".") ||
-      !strcmp(name, "status") || !strcmp(name, "error") || !strcmp(name, "checksum"))
-    return ins_fail(INS_ERR_INTERNAL, "'%s' cannot name an axis or variable of a results file",
-                    name);
-  return INS_OK;
-}
-
-static ins_status check_variable(const ins_variable *variable) {
-  ins_status status = check_name(variable->name);
-  if (status != INS_OK) return status;
-  bool texts = variable->data && variable->data->kind == INS_LIST;
-  if (variable->scope == INS_CONSTANT && !variable->data)
-    return ins_fail(INS_ERR_INTERNAL, "constant '%s' has no data", variable->name);
-  if (!texts && ins_h5_type(variable->dtype) < 0)
-    return ins_fail(INS_ERR_INTERNAL, "variable '%s': results files have no type %s",
-                    variable->name, ins_dtype_name(variable->dtype));
-  return INS_OK;
-}
-
-/* Constants come with their data, which must be as long as their axes say. */
-static ins_status check_constant(const ins_layout *layout, const ins_variable *variable) {
-  size_t n = 1;
-  const ins_value *data = variable->data;
-  for (int i = 0; i < variable->n_axes; i++) n *= layout->axes[variable->axes[i]].length;
-  size_t have = data->kind == INS_LIST ? data->children.n : ins_array_count(&data->array);
-  if (have != n || (data->kind == INS_ARRAY && data->array.dtype != variable->dtype))
-    return ins_fail(INS_ERR_INTERNAL, "constant '%s': %zu %s values do not fit its axes (%zu)",
-                    variable->name, have, data->kind == INS_LIST ? "text" : "number", n);
-  return INS_OK;
-}
-
-static ins_status check_axis(const ins_axis *axis) {
-  const ins_value *c = axis->coordinates;
-  ins_status status = check_name(axis->name);
-  if (status != INS_OK || !c) return status;
-  size_t n = c->kind == INS_LIST    ? c->children.n
-             : c->kind == INS_ARRAY ? ins_array_count(&c->array)
-                                    : 0;
-  if (n != axis->length)
-    return ins_fail(INS_ERR_INTERNAL, "axis '%s' has %zu coordinates for a length of %zu",
-                    axis->name, n, axis->length);
-  return INS_OK;
-}
-
-ins_status ins_store_check(const ins_layout *layout) {
-  ins_status status = INS_OK;
-  for (int i = 0; i < layout->n_axes && status == INS_OK; i++)
-    status = check_axis(&layout->axes[i]);
-  for (int v = 0; v < layout->n_variables && status == INS_OK; v++) {
-    const ins_variable *variable = &layout->variables[v];
-    for (int i = 0; i < layout->n_axes; i++)
-      if (!strcmp(layout->axes[i].name, variable->name))
-        return ins_fail(INS_ERR_INTERNAL, "'%s' is both an axis and a variable", variable->name);
-    status = check_variable(variable);
-    if (status == INS_OK && variable->scope == INS_CONSTANT)
-      status = check_constant(layout, variable);
-  }
   return status;
 }

@@ -11,24 +11,34 @@
 
 enum { INS_STORE_MAX_RANK = INS_MAX_TASK_AXES + INS_MAX_DIMS };
 
+/** Opens the place of a stage in an open file: its group (NULL: the root). Negative when it is not
+ * there. To be closed with H5Gclose. */
+hid_t ins_store_open_group(hid_t file, const char *group);
+/** Names of the stages of an open file, a list of texts; "/" is the root. */
+ins_status ins_store_stage_names(hid_t file, ins_value **out) INS_CHECKED;
+/** Of a stage, as the file spells it. */
+static inline const char *ins_store_stage_name(const ins_layout *layout) {
+  return layout->group ? layout->group : "/";
+}
+
 /** Axes of a variable in the file, outermost first, as indices into the layout; returns their
  * number. */
 int ins_store_axes(const ins_layout *layout, const ins_variable *variable, int *axes);
 /** Task axes only (status, error, checksum). */
 int ins_store_task_axes(const ins_layout *layout, int *axes);
 
-/** Hash of what decides where rows lie and what they mean: axes with coordinates, variables with
- * types, and the data of constants; not descriptions. */
-ins_status ins_store_identity(const ins_layout *layout, uint64_t *out) INS_CHECKED;
-/** What checksums begin with, so that a row never passes for one of another job. */
+/** Hash of what decides where rows lie and what they mean, of all stages: names of groups, axes with
+ * coordinates, variables with types, and the data of constants; not descriptions. */
+ins_status ins_store_identity(size_t n_stages, ins_layout *const *stages,
+                              uint64_t *out) INS_CHECKED;
+/** What checksums of a stage begin with, so that a row never passes for one of another job or
+ * another stage. */
 ins_status ins_store_seed(const ins_layout *layout, const ins_value *attributes,
                           uint64_t *out) INS_CHECKED;
-/** What cannot be laid out: types and names that the format does not have. */
-ins_status ins_store_check(const ins_layout *layout) INS_CHECKED;
 
-/** Makes a whole results file at PATH with all tasks pending, space reserved, synced. Whatever was
+/** Makes PATH, complete and pending, with space reserved; removes it again on failure. What lies
  * at PATH is lost: callers give a name that is theirs. */
-ins_status ins_store_lay_out(const char *path, const ins_layout *layout,
+ins_status ins_store_lay_out(const char *path, size_t n_stages, ins_layout *const *stages,
                              const ins_value *attributes) INS_CHECKED;
 /** Writes the attributes of variable v to its open dataset. */
 bool ins_store_describe(const ins_layout *layout, int v, hid_t dataset);
@@ -37,7 +47,7 @@ bool ins_store_describe_error(hid_t dataset);
 bool ins_store_describe_checksum(const ins_layout *layout, uint64_t seed, hid_t dataset);
 
 /** Space for metadata that is taken in one piece at the front. */
-size_t ins_store_metadata(const ins_layout *layout, const ins_value *attributes);
+size_t ins_store_metadata(size_t n_stages, ins_layout *const *stages, const ins_value *attributes);
 /** Refuses when the file system of PATH has less than `bytes` free (as far as it says). */
 ins_status ins_store_check_space(const char *path, double bytes) INS_CHECKED;
 /** Reserves the whole length of the file, so that no write can find a full disk later. */

@@ -15,15 +15,25 @@
 
 enum { BUFFER = 8 << 20, MAX_STEP = 1 << 14 };
 
-/* Old rows and where they belong. */
+/* Old rows of a stage and where they belong. */
 typedef struct source {
   const char *path;
+  size_t stage;
   const ins_layout *layout; /* the new one */
   ins_rows rows;
   size_t length[INS_MAX_TASK_AXES]; /* of the old task axes */
   size_t *map[INS_MAX_TASK_AXES];   /* old index -> new index */
+  bool absent;                      /* the old file has no such stage */
+  bool outdated;                    /* its rows may depend on what is different now */
   size_t n_lost;                    /* finished tasks that the new layout has no place for */
 } source;
+
+typedef struct move {
+  const char *path, *old;
+  size_t n;        /* stages */
+  source *sources; /* [n] */
+  size_t n_lost;   /* finished tasks of stages that are no more */
+} move;
 
 static ins_status differs(const source *s, const char *what, const char *name) {
   return ins_fail(INS_ERR_ARGUMENT,
@@ -33,17 +43,17 @@ static ins_status differs(const source *s, const char *what, const char *name) {
 }
 
 /* A name that is there but cannot be opened is damage, not another layout. */
-static ins_status unreadable(const source *s, hid_t file, const char *what, const char *name) {
-  if (H5Lexists(file, name, H5P_DEFAULT) == 0) return differs(s, what, name);
+static ins_status unreadable(const source *s, hid_t group, const char *what, const char *name) {
+  if (H5Lexists(group, name, H5P_DEFAULT) == 0) return differs(s, what, name);
   return ins_fail(INS_ERR_FORMAT, "%s: %s '%s' is damaged", s->path, what, name);
 }
 
 /* Axes within a row must be the same: a row is copied whole or not at all. */
-static ins_status compare_own_axis(source *s, hid_t file, const ins_axis *axis) {
+static ins_status compare_own_axis(const source *s, hid_t group, const ins_axis *axis) {
   size_t length, *map = NULL;
   ins_value *old;
-  ins_status status = ins_coordinates_read(file, axis->name, &length, &old);
-  if (status != INS_OK) return unreadable(s, file, "axis", axis->name);
+  ins_status status = ins_coordinates_read(group, axis->name, &length, &old);
+  if (status != INS_OK) return unreadable(s, group, "axis", axis->name);
   status = ins_coordinates_match(old, length, axis, &map);
   bool same = status == INS_OK && length == axis->length;
   for (size_t i = 0; same && i < length; i++) same = map[i] == i;
@@ -52,10 +62,10 @@ static ins_status compare_own_axis(source *s, hid_t file, const ins_axis *axis) 
   return status != INS_OK || same ? status : differs(s, "axis", axis->name);
 }
 
-static ins_status compare_variable(source *s, hid_t file, int v, const ins_place *place) {
+static ins_status compare_variable(source *s, hid_t group, int v, const ins_place *place) {
   const ins_variable *variable = &s->layout->variables[v];
   ins_dtype dtype = INS_U8;
-  hid_t dataset = H5Dopen2(file, variable->name, H5P_DEFAULT);
+  hid_t dataset = H5Dopen2(group, variable->name, H5P_DEFAULT);
   hid_t type = dataset >= 0 ? H5Dget_type(dataset) : H5I_INVALID_HID;
   bool same = type >= 0 && ins_h5_dtype(type, &dtype) &&
               H5Tequal(type, ins_h5_type(variable->dtype)) > 0 &&
@@ -63,33 +73,33 @@ static ins_status compare_variable(source *s, hid_t file, int v, const ins_place
               (!s->rows.n_tasks || place->row_bytes == ins_layout_row_bytes(s->layout, v));
   if (type >= 0) H5Tclose(type);
   if (dataset >= 0) H5Dclose(dataset);
-  if (dataset < 0) return unreadable(s, file, "variable", variable->name);
+  if (dataset < 0) return unreadable(s, group, "variable", variable->name);
   if (!same) return differs(s, "variable", variable->name);
   ins_status status = INS_OK;
   for (int i = 0; i < variable->n_axes && status == INS_OK; i++)
-    status = compare_own_axis(s, file, &s->layout->axes[variable->axes[i]]);
+    status = compare_own_axis(s, group, &s->layout->axes[variable->axes[i]]);
   return status;
 }
 
-static ins_status compare_variables(source *s, hid_t file) {
+static ins_status compare_variables(source *s, hid_t group) {
   int k = 0;
   ins_status status = INS_OK;
   for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++) {
     if (s->layout->variables[v].scope != INS_PER_TASK) continue;
     if (k == s->rows.n) return differs(s, "variable", s->layout->variables[v].name);
-    status = compare_variable(s, file, v, &s->rows.place[k++]);
+    status = compare_variable(s, group, v, &s->rows.place[k++]);
   }
   if (status == INS_OK && k < s->rows.n) return differs(s, "variable", s->rows.place[k].name);
   return status;
 }
 
-static ins_status match_task_axes(source *s, hid_t file) {
+static ins_status match_task_axes(source *s, hid_t group) {
   ins_status status = INS_OK;
   size_t n = 1;
   for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
     ins_value *old;
-    status = ins_coordinates_read(file, s->layout->axes[i].name, &s->length[i], &old);
-    if (status != INS_OK) return unreadable(s, file, "axis", s->layout->axes[i].name);
+    status = ins_coordinates_read(group, s->layout->axes[i].name, &s->length[i], &old);
+    if (status != INS_OK) return unreadable(s, group, "axis", s->layout->axes[i].name);
     status = ins_coordinates_match(old, s->length[i], &s->layout->axes[i], &s->map[i]);
     ins_value_destroy(&old);
     n *= s->length[i];
@@ -98,15 +108,45 @@ static ins_status match_task_axes(source *s, hid_t file) {
   return status;
 }
 
+/* Has any task axis of a stage that rows with the axes of `reader` do not have become another? What
+ * both have, as `neuron`, is matched by coordinates. */
+static bool changed_for(const source *read, const ins_layout *reader) {
+  for (int i = 0; i < read->layout->n_task_axes; i++) {
+    bool shared = false, same = read->map[i] && read->length[i] == read->layout->axes[i].length;
+    for (int k = 0; k < reader->n_task_axes; k++)
+      shared = shared || !strcmp(reader->axes[k].name, read->layout->axes[i].name);
+    for (size_t k = 0; same && k < read->length[i]; k++) same = read->map[i][k] == k;
+    if (!same && !shared) return true;
+  }
+  return false;
+}
+
+/* Must the rows of a stage be computed again, because they may depend on an earlier one that is not
+ * what it was? Stages before it are open. */
+static bool is_outdated(const move *m, const source *s) {
+  for (size_t k = 0; k < s->stage; k++) {
+    const source *before = &m->sources[k];
+    bool read = !(s->layout->unread >> k & 1);
+    if (read && (before->absent || before->outdated || changed_for(before, s->layout))) return true;
+  }
+  return false;
+}
+
 /* An old file that opens says itself where its rows are and what they belong to. */
-static ins_status open_whole(source *s) {
-  hid_t file = ins_h5_open_plain(s->path);
-  if (file < 0) return ins_h5_fail(s->path, "cannot be opened");
-  ins_status status = ins_rows_open(file, s->path, &s->rows);
-  if (status == INS_OK) status = compare_variables(s, file);
-  if (status == INS_OK) status = match_task_axes(s, file);
-  H5Fclose(file);
-  return status;
+static ins_status open_whole(const move *m, hid_t file, source *s) {
+  const char *name = s->layout->group;
+  s->absent = name && H5Lexists(file, name, H5P_DEFAULT) == 0;
+  s->outdated = !s->absent && is_outdated(m, s);
+  if (s->absent || s->outdated) return INS_OK;
+  hid_t group = ins_store_open_group(file, name);
+  if (group < 0) return ins_fail(INS_ERR_FORMAT, "%s: stage '%s' is damaged", s->path, name);
+  if (!name && H5Lexists(group, "checksum", H5P_DEFAULT) == 0) s->absent = true;
+  ins_status status = INS_OK;
+  if (!s->absent) status = ins_rows_open(file, name, s->path, &s->rows);
+  if (!s->absent && status == INS_OK) status = compare_variables(s, group);
+  if (!s->absent && status == INS_OK) status = match_task_axes(s, group);
+  H5Gclose(group);
+  return name ? ins_within(status, "stage %s", name) : status;
 }
 
 /* One that does not is searched where a file of this layout has its rows. Of another layout, or of
@@ -114,7 +154,7 @@ static ins_status open_whole(source *s) {
 static ins_status open_damaged(source *s, const char *fresh) {
   hid_t file = ins_h5_open_plain(fresh);
   if (file < 0) return ins_h5_fail(fresh, "cannot be opened");
-  ins_status status = ins_rows_open(file, s->path, &s->rows);
+  ins_status status = ins_rows_open(file, s->layout->group, s->path, &s->rows);
   H5Fclose(file);
   for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
     s->length[i] = s->layout->axes[i].length;
@@ -147,10 +187,12 @@ typedef struct load {
   int8_t *error;
   size_t *task;
   ins_status *status;
-  void *rows[INS_MAX_VARIABLES]; /* by number in the layout */
+  void **rows; /* [n_variables]; of variables without rows of tasks NULL */
+  void **part; /* [n_variables]: where in them a piece begins */
 } load;
 
 static ins_status make_load(const source *s, load *l) {
+  const size_t n_variables = (size_t)s->layout->n_variables;
   size_t row = s->rows.row_bytes ? s->rows.row_bytes : 1;
   *l = (load){.capacity = BUFFER / row ? BUFFER / row : 1};
   if (l->capacity > MAX_STEP) l->capacity = MAX_STEP;
@@ -158,18 +200,22 @@ static ins_status make_load(const source *s, load *l) {
   if (status == INS_OK) status = ins_alloc(l->capacity, 1, &l->error);
   if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->task, &l->task);
   if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->status, &l->status);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->rows, &l->rows);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->part, &l->part);
   for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++)
     if (s->layout->variables[v].scope == INS_PER_TASK)
       status = ins_alloc(l->capacity, ins_layout_row_bytes(s->layout, v), &l->rows[v]);
   return status;
 }
 
-static void free_load(load *l) {
+static void free_load(const source *s, load *l) {
   ins_free(&l->state);
   ins_free(&l->error);
   ins_free(&l->task);
   ins_free(&l->status);
-  for (int v = 0; v < INS_MAX_VARIABLES; v++) ins_free(&l->rows[v]);
+  for (int v = 0; v < s->layout->n_variables && l->rows; v++) ins_free(&l->rows[v]);
+  ins_free(&l->rows);
+  ins_free(&l->part);
 }
 
 static bool read_load(const source *s, load *l, size_t first, size_t n) {
@@ -188,10 +234,9 @@ static bool read_load(const source *s, load *l, size_t first, size_t n) {
 /* Rows [from, from+n) of the load, whose new numbers ascend. */
 static ins_status write_load(const source *s, ins_store *store, const load *l, size_t from,
                              size_t n) {
-  void *rows[INS_MAX_VARIABLES] = {0};
   for (int v = 0; v < s->layout->n_variables; v++)
-    if (l->rows[v]) rows[v] = (char *)l->rows[v] + from * ins_layout_row_bytes(s->layout, v);
-  return ins_store_write(store, n, l->task + from, rows, l->status + from);
+    if (l->rows[v]) l->part[v] = (char *)l->rows[v] + from * ins_layout_row_bytes(s->layout, v);
+  return ins_store_write(store, s->stage, n, l->task + from, l->part, l->status + from);
 }
 
 /* Moves old tasks [first, first+n), all verified. */
@@ -227,36 +272,113 @@ static ins_status copy_rows(source *s, ins_store *store, size_t *n_kept) {
       status = copy_run(s, store, &l, at + k, end - k, n_kept);
     }
   }
-  free_load(&l);
+  free_load(s, &l);
+  return status;
+}
+
+/* Stages of the old file that the new one has not: what is finished in them would be lost. */
+static ins_status count_dropped(move *m, hid_t file) {
+  ins_value *names = NULL;
+  ins_status status = ins_store_stage_names(file, &names);
+  for (size_t i = 0; i < ins_value_count(names) && status == INS_OK; i++) {
+    const char *name = names->children.items[i]->text;
+    ins_rows rows = {.fd = -1};
+    uint8_t *state = NULL;
+    bool kept = false;
+    for (size_t k = 0; k < m->n; k++)
+      kept = kept || !strcmp(name, ins_store_stage_name(m->sources[k].layout));
+    if (kept) continue;
+    status = ins_rows_open(file, name, m->old, &rows);
+    if (status == INS_OK) status = ins_alloc(rows.n_tasks, 1, &state);
+    if (status == INS_OK) status = ins_rows_verify(&rows, 0, rows.n_tasks, state, NULL);
+    for (size_t k = 0; status == INS_OK && k < rows.n_tasks; k++)
+      m->n_lost += state[k] == INS_TASK_DONE;
+    ins_free(&state);
+    ins_rows_close(&rows);
+  }
+  ins_value_destroy(&names);
+  return status;
+}
+
+/* Finds the old rows of all stages; `fresh` is the new file, still empty. */
+static ins_status open_sources(move *m, const char *fresh, bool whole) {
+  hid_t file = whole ? ins_h5_open_plain(m->old) : H5I_INVALID_HID;
+  if (whole && file < 0) return ins_h5_fail(m->old, "cannot be opened");
+  ins_status status = whole ? count_dropped(m, file) : INS_OK;
+  for (size_t k = 0; k < m->n && status == INS_OK; k++) {
+    source *s = &m->sources[k];
+    status = whole ? open_whole(m, file, s) : INS_ERR_FORMAT;
+    if (status == INS_ERR_FORMAT) {
+      close_source(s);
+      status = open_damaged(s, fresh);
+    }
+  }
+  if (file >= 0) H5Fclose(file);
   return status;
 }
 
 /* Fills PART, freshly laid out, from the old file. */
-static ins_status fill_from(const char *part, const char *path, source *s, bool whole,
+static ins_status fill_from(const char *part, ins_layout *const *stages, move *m, bool whole,
                             size_t *n_kept) {
   ins_store *store = NULL;
-  ins_status status = whole ? open_whole(s) : INS_ERR_FORMAT;
-  if (status == INS_ERR_FORMAT) {
-    close_source(s);
-    status = open_damaged(s, part);
+  size_t n_lost;
+  ins_status status = open_sources(m, part, whole);
+  if (status == INS_OK) status = ins_store_open(MPI_COMM_SELF, part, m->n, stages, &store);
+  for (size_t k = 0; k < m->n && status == INS_OK; k++) {
+    source *s = &m->sources[k];
+    if (s->outdated)
+      ins_log(INS_LOG_INFO, "%s: stage '%s' is computed again: what it depends on has changed",
+              m->path, s->layout->group ? s->layout->group : "root");
+    else if (!s->absent)
+      status = copy_rows(s, store, n_kept);
   }
-  if (status == INS_OK) status = ins_store_open(MPI_COMM_SELF, part, s->layout, &store);
-  if (status == INS_OK) status = copy_rows(s, store, n_kept);
   ins_status closed = ins_store_close(&store);
   if (status == INS_OK) status = closed;
-  if (status == INS_OK && s->n_lost && ins_file_same(s->path, path))
+  n_lost = m->n_lost;
+  for (size_t k = 0; k < m->n; k++) n_lost += m->sources[k].n_lost;
+  if (status == INS_OK && n_lost && ins_file_same(m->old, m->path))
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s: this job has no place for %zu finished tasks of it, which would be "
-                    "lost (it asks for fewer neurons, seeds or swept values than before); choose "
-                    "another output, or start over "
-                    "with --fresh",
-                    path, s->n_lost);
+                    "lost (it asks for fewer neurons, seeds, values or stimuli than before); choose "
+                    "another output, or start over with --fresh",
+                    m->path, n_lost);
   return status;
 }
 
-ins_status ins_store_relayout(const char *path, const char *old, const ins_layout *layout,
-                              const ins_value *attributes, size_t *n_kept) {
-  source s = {.path = old, .layout = layout, .rows = {.fd = -1}};
+static ins_status move_create(const char *path, const char *old, size_t n,
+                              ins_layout *const *stages, move *m) {
+  *m = (move){.path = path, .old = old, .n = n};
+  ins_status status = ins_alloc(n, sizeof *m->sources, &m->sources);
+  for (size_t k = 0; k < n && status == INS_OK; k++)
+    m->sources[k] =
+        (source){.path = old, .stage = k, .layout = stages[k], .rows = {.fd = -1}};
+  return status;
+}
+
+static void move_clear(move *m) {
+  for (size_t k = 0; k < m->n && m->sources; k++) close_source(&m->sources[k]);
+  ins_free(&m->sources);
+}
+
+/* Lays out and fills PATH.part and puts it in its place. */
+static ins_status remake(move *m, ins_layout *const *stages, const ins_value *attributes,
+                         bool whole, size_t *n_kept) {
+  char *part = ins_format("%s.part", m->path);
+  if (!part) return INS_ERR_MEMORY;
+  ins_status status = ins_store_lay_out(part, m->n, stages, attributes);
+  if (status == INS_OK) status = fill_from(part, stages, m, whole, n_kept);
+  if (status == INS_OK)
+    status = ins_store_publish(part, m->path);
+  else
+    unlink(part);
+  free(part);
+  return status;
+}
+
+ins_status ins_store_relayout(const char *path, const char *old, size_t n_stages,
+                              ins_layout *const *stages, const ins_value *attributes,
+                              size_t *n_kept) {
+  move m;
   ins_store_kind kind;
   char why[INS_MESSAGE_MAX];
   *n_kept = 0;
@@ -265,21 +387,15 @@ ins_status ins_store_relayout(const char *path, const char *old, const ins_layou
   if (status == INS_OK) status = ins_store_refuse_stranger(old);
   if (status == INS_OK) status = ins_store_look(old, &kind, why);
   if (status != INS_OK) return status;
-  if (kind == INS_STORE_ABSENT) return ins_store_create(path, layout, attributes);
+  if (kind == INS_STORE_ABSENT) return ins_store_create(path, n_stages, stages, attributes);
   if (kind == INS_STORE_DAMAGED)
     ins_log(INS_LOG_WARNING, "%s; it is made anew with the rows that are still whole", why);
 
-  char *part = ins_format("%s.part", path);
-  if (!part) return INS_ERR_MEMORY;
-  status = ins_store_lay_out(part, layout, attributes);
-  if (status == INS_OK) status = fill_from(part, path, &s, kind == INS_STORE_WHOLE, n_kept);
-  close_source(&s);
+  status = move_create(path, old, n_stages, stages, &m);
   if (status == INS_OK)
-    status = ins_store_publish(part, path);
-  else
-    unlink(part);
+    status = remake(&m, stages, attributes, kind == INS_STORE_WHOLE, n_kept);
+  move_clear(&m);
   if (status != INS_OK) *n_kept = 0;
   ins_h5_silent();
-  free(part);
   return status;
 }

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "insilico/memory.h"
+#include "parts.h"
 
 enum { SLAB = 8 << 20, MAX_SLAB_TASKS = 1 << 16 };
 
 /* One dataset's place; `n_tasks` 0: a dataset over the tasks whose length is wanted. */
-static bool locate(hid_t file, const char *name, size_t *n_tasks, ins_place *out) {
-  hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
+static bool locate(hid_t group, const char *name, size_t *n_tasks, ins_place *out) {
+  hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
   if (dataset < 0) return false;
   hid_t space = H5Dget_space(dataset);
   hssize_t n = H5Sget_simple_extent_npoints(space);
@@ -29,51 +30,78 @@ static bool locate(hid_t file, const char *name, size_t *n_tasks, ins_place *out
   return !*n_tasks || bytes % *n_tasks == 0;
 }
 
-static bool locate_covered(hid_t file, const char *covers, ins_rows *rows) {
+static size_t count_words(const char *text) {
+  size_t n = 0;
+  for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+    n++;
+    text += strcspn(text, " ");
+  }
+  return n;
+}
+
+static bool locate_covered(hid_t group, const char *covers, ins_rows *rows) {
   char *words = strdup(covers), *rest = NULL;
-  bool found = words;
+  bool found = words && ins_alloc(count_words(covers), sizeof *rows->place, &rows->place) == INS_OK;
   for (char *word = found ? strtok_r(words, " ", &rest) : NULL; word && found;
        word = strtok_r(NULL, " ", &rest)) {
-    found =
-        rows->n < INS_MAX_VARIABLES && locate(file, word, &rows->n_tasks, &rows->place[rows->n]);
+    found = locate(group, word, &rows->n_tasks, &rows->place[rows->n]);
     if (found) rows->row_bytes += rows->place[rows->n++].row_bytes;
   }
   free(words);
   return found;
 }
 
-ins_status ins_rows_open(hid_t file, const char *path, ins_rows *out) {
-  *out = (ins_rows){.fd = -1};
+static bool locate_all(hid_t group, ins_rows *rows) {
   ins_value *covers = NULL, *seed = NULL;
-  hid_t dataset = H5Dopen2(file, "checksum", H5P_DEFAULT);
+  hid_t dataset = H5Dopen2(group, "checksum", H5P_DEFAULT);
   if (dataset >= 0) {
     covers = ins_h5_get_value(dataset, "covers");
     seed = ins_h5_get_value(dataset, "seed");
     H5Dclose(dataset);
   }
-  out->seed = (uint64_t)ins_value_int_or(seed, 0);
+  rows->seed = (uint64_t)ins_value_int_or(seed, 0);
   bool found = covers && seed && covers->kind == INS_TEXT &&
-               locate(file, "status", &out->n_tasks, &out->status) &&
-               locate(file, "error", &out->n_tasks, &out->error) &&
-               locate(file, "checksum", &out->n_tasks, &out->checksum) &&
-               locate_covered(file, covers->text, out) && out->status.row_bytes <= 1 &&
-               out->error.row_bytes <= 1 && out->checksum.row_bytes <= 8;
+               locate(group, "status", &rows->n_tasks, &rows->status) &&
+               locate(group, "error", &rows->n_tasks, &rows->error) &&
+               locate(group, "checksum", &rows->n_tasks, &rows->checksum) &&
+               locate_covered(group, covers->text, rows) && rows->status.row_bytes <= 1 &&
+               rows->error.row_bytes <= 1 && rows->checksum.row_bytes <= 8;
   ins_value_destroy(&covers);
   ins_value_destroy(&seed);
-  if (!found)
+  return found;
+}
+
+ins_status ins_rows_open(hid_t file, const char *group, const char *path, ins_rows *out) {
+  *out = (ins_rows){.fd = -1};
+  hid_t place = ins_store_open_group(file, group);
+  bool found = place >= 0 && locate_all(place, out);
+  if (place >= 0) H5Gclose(place);
+  if (!found) {
+    ins_rows_close(out);
     return ins_fail(INS_ERR_FORMAT,
-                    "%s: its status, checksum or variables are missing or of a wrong shape", path);
+                    "%s: its status, checksum or variables%s%s are missing or of a wrong shape",
+                    path, group ? " of " : "", group ? group : "");
+  }
   out->path = strdup(path);
-  out->fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (out->path && out->fd >= 0) return INS_OK;
-  ins_status status = ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
-  ins_rows_close(out);
+  if (!out->path) {
+    ins_rows_close(out);
+    return ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
+  }
+  ins_status status = ins_rows_reopen(out);
+  if (status != INS_OK) ins_rows_close(out);
   return status;
+}
+
+ins_status ins_rows_reopen(ins_rows *rows) {
+  if (rows->fd >= 0) close(rows->fd);
+  rows->fd = open(rows->path, O_RDONLY | O_CLOEXEC);
+  return rows->fd >= 0 ? INS_OK : ins_fail(INS_ERR_IO, "%s: %s", rows->path, strerror(errno));
 }
 
 void ins_rows_close(ins_rows *rows) {
   if (rows->path && rows->fd >= 0) close(rows->fd);
   free(rows->path);
+  ins_free(&rows->place);
   *rows = (ins_rows){.fd = -1};
 }
 
@@ -109,8 +137,10 @@ typedef struct slab {
   size_t first, n, capacity;
   int8_t *status, *error;
   uint64_t *checksum;
-  uint8_t *data[INS_MAX_VARIABLES]; /* [capacity][row] each */
+  uint8_t **data; /* [rows->n]: [capacity][row] each */
   uint8_t *block;
+  const void **row; /* [rows->n] of one task */
+  size_t *bytes;
 } slab;
 
 /* Rows larger than a slab are hashed in pieces: memory stays bounded whatever a task leaves behind.
@@ -133,14 +163,12 @@ static bool hash_in_pieces(slab *s, size_t task, ins_status code, uint64_t *out)
 
 static bool hash_task(slab *s, size_t k, ins_status code, uint64_t *out) {
   const ins_rows *rows = s->rows;
-  const void *row[INS_MAX_VARIABLES];
-  size_t bytes[INS_MAX_VARIABLES];
   if (rows->row_bytes > SLAB) return hash_in_pieces(s, s->first + k, code, out);
   for (int v = 0; v < rows->n; v++) {
-    bytes[v] = rows->place[v].row_bytes;
-    row[v] = s->data[v] + k * bytes[v];
+    s->bytes[v] = rows->place[v].row_bytes;
+    s->row[v] = s->data[v] + k * s->bytes[v];
   }
-  *out = ins_rows_checksum(&s->hash, rows->seed, s->first + k, code, rows->n, row, bytes);
+  *out = ins_rows_checksum(&s->hash, rows->seed, s->first + k, code, rows->n, s->row, s->bytes);
   return true;
 }
 
@@ -197,6 +225,9 @@ static ins_status make_slab(const ins_rows *rows, size_t n, slab *s) {
   if (status == INS_OK) status = ins_alloc(s->capacity, 1, &s->error);
   if (status == INS_OK) status = ins_alloc(s->capacity, sizeof *s->checksum, &s->checksum);
   if (status == INS_OK) status = ins_alloc(pieces ? SLAB : s->capacity * row, 1, &s->block);
+  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->data, &s->data);
+  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->row, &s->row);
+  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->bytes, &s->bytes);
   if (status == INS_OK) status = ins_xxh_create(&s->hash);
   for (int v = 0; status == INS_OK && v < rows->n && !pieces; v++) {
     s->data[v] = s->block + at;
@@ -210,6 +241,9 @@ static void free_slab(slab *s) {
   ins_free(&s->error);
   ins_free(&s->checksum);
   ins_free(&s->block);
+  ins_free(&s->data);
+  ins_free(&s->row);
+  ins_free(&s->bytes);
   if (s->hash.state) ins_xxh_destroy(&s->hash);
 }
 

@@ -15,6 +15,7 @@ typedef struct ins_place {
   size_t row_bytes;
 } ins_place;
 
+/** Of one stage. */
 typedef struct ins_rows {
   char *path;
   int fd;
@@ -22,13 +23,16 @@ typedef struct ins_rows {
   uint64_t seed;
   ins_place status, error, checksum;
   int n; /* PER_TASK variables, in the order that the checksum covers them */
-  ins_place place[INS_MAX_VARIABLES];
+  ins_place *place; /* [n] */
   size_t row_bytes; /* of all of them */
 } ins_rows;
 
-/** Finds the rows in an open HDF5 file and opens PATH (which may be another file of the same
- * layout). */
-ins_status ins_rows_open(hid_t file, const char *path, ins_rows *out) INS_CHECKED;
+/** Finds the rows of the stage in `group` (NULL: the root) of an open HDF5 file and opens PATH (which
+ * may be another file of the same layout). */
+ins_status ins_rows_open(hid_t file, const char *group, const char *path,
+                         ins_rows *out) INS_CHECKED;
+/** Opens PATH anew: other nodes see what has been written and synced once they open a file. */
+ins_status ins_rows_reopen(ins_rows *rows) INS_CHECKED;
 void ins_rows_close(ins_rows *rows);
 
 /** state[k] of tasks [first, first+n): DONE and FAILED only where the checksum holds; what cannot

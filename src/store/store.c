@@ -23,13 +23,18 @@ typedef struct dataset {
   size_t size; /* of an element */
 } dataset;
 
+typedef struct stage {
+  const ins_layout *layout;
+  dataset status, error, checksum, *variable; /* [n_variables]; constants stay closed */
+  ins_rows rows;
+} stage;
+
 struct ins_store {
   MPI_Comm comm;
   char *path;
-  const ins_layout *layout;
   hid_t file;
-  dataset status, error, checksum, variable[INS_MAX_VARIABLES];
-  ins_rows rows;
+  size_t n;
+  stage *stages; /* [n] */
   ins_xxh hash;
 };
 
@@ -49,13 +54,13 @@ static ins_status agree(MPI_Comm comm, ins_status status) {
 
 /* ---- creating ---- */
 
-ins_status ins_store_create(const char *path, const ins_layout *layout,
+ins_status ins_store_create(const char *path, size_t n_stages, ins_layout *const *stages,
                             const ins_value *attributes) {
   ins_status status = ins_store_refuse_stranger(path);
   if (status != INS_OK) return status;
   char *part = ins_format("%s.part", path);
   if (!part) return INS_ERR_MEMORY;
-  status = ins_store_lay_out(part, layout, attributes);
+  status = ins_store_lay_out(part, n_stages, stages, attributes);
   if (status == INS_OK) status = ins_store_publish(part, path);
   ins_h5_silent();
   free(part);
@@ -64,14 +69,16 @@ ins_status ins_store_create(const char *path, const ins_layout *layout,
 
 /* ---- opening and closing ---- */
 
-static ins_status open_dataset(ins_store *store, const char *name, dataset *d) {
-  d->id = H5Dopen2(store->file, name, H5P_DEFAULT);
+static const dataset closed = {H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, 0, {0}, 0};
+
+static ins_status open_dataset(const char *path, hid_t group, const char *name, dataset *d) {
+  d->id = H5Dopen2(group, name, H5P_DEFAULT);
   if (d->id >= 0) d->space = H5Dget_space(d->id);
   if (d->id >= 0) d->type = H5Dget_type(d->id);
   d->rank = d->space >= 0 ? H5Sget_simple_extent_ndims(d->space) : -1;
   if (d->id < 0 || d->type < 0 || d->rank < 0 || d->rank > INS_STORE_MAX_RANK ||
       H5Sget_simple_extent_dims(d->space, d->dims, NULL) < 0)
-    return ins_within(ins_h5_fail(store->path, "a variable cannot be opened"), "%s", name);
+    return ins_within(ins_h5_fail(path, "a variable cannot be opened"), "%s", name);
   d->size = H5Tget_size(d->type);
   return INS_OK;
 }
@@ -80,32 +87,48 @@ static void close_dataset(dataset *d) {
   if (d->type >= 0) H5Tclose(d->type);
   if (d->space >= 0) H5Sclose(d->space);
   if (d->id >= 0) H5Dclose(d->id);
-  *d = (dataset){H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, 0, {0}, 0};
+  *d = closed;
 }
 
-static ins_status open_datasets(ins_store *store) {
-  const ins_layout *layout = store->layout;
-  ins_status status = open_dataset(store, "status", &store->status);
-  if (status == INS_OK) status = open_dataset(store, "error", &store->error);
-  if (status == INS_OK) status = open_dataset(store, "checksum", &store->checksum);
+static ins_status open_datasets(const char *path, hid_t group, stage *s) {
+  const ins_layout *layout = s->layout;
+  ins_status status = open_dataset(path, group, "status", &s->status);
+  if (status == INS_OK) status = open_dataset(path, group, "error", &s->error);
+  if (status == INS_OK) status = open_dataset(path, group, "checksum", &s->checksum);
   for (int v = 0; v < layout->n_variables && status == INS_OK; v++)
     if (layout->variables[v].scope != INS_CONSTANT)
-      status = open_dataset(store, layout->variables[v].name, &store->variable[v]);
-  if (status == INS_OK) status = ins_rows_open(store->file, store->path, &store->rows);
-  if (status == INS_OK) status = ins_xxh_create(&store->hash);
+      status = open_dataset(path, group, layout->variables[v].name, &s->variable[v]);
+  return status;
+}
+
+static ins_status open_stage(ins_store *store, stage *s) {
+  hid_t group = ins_store_open_group(store->file, s->layout->group);
+  ins_status status = group < 0 ? ins_h5_fail(store->path, "a stage cannot be opened")
+                                : open_datasets(store->path, group, s);
+  if (group >= 0) H5Gclose(group);
+  if (status == INS_OK)
+    status = ins_rows_open(store->file, s->layout->group, store->path, &s->rows);
+  return s->layout->group ? ins_within(status, "stage %s", s->layout->group) : status;
+}
+
+static ins_status open_stages(ins_store *store) {
+  ins_status status = ins_xxh_create(&store->hash);
+  for (size_t k = 0; k < store->n && status == INS_OK; k++)
+    status = open_stage(store, &store->stages[k]);
   return status;
 }
 
 /* Seen by one rank alone, before anything collective: HDF5 hangs when only some ranks can open a
  * file. */
-static ins_status inspect(const char *path, const ins_layout *layout, bool compare) {
+static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *stages,
+                          bool compare) {
   ins_store_facts facts;
   int fd = open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0)
     return ins_fail(INS_ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
   close(fd);
   if (!compare) return INS_OK;
-  ins_status status = ins_store_probe(path, layout, &facts);
+  ins_status status = ins_store_probe(path, n_stages, stages, &facts);
   if (status != INS_OK) return status;
   if (!facts.opens)
     status = ins_fail(INS_ERR_FORMAT, "%s: is not a whole results file", path);
@@ -126,46 +149,64 @@ static hid_t open_parallel(MPI_Comm comm, const char *path) {
   return file;
 }
 
+static void close_stage(stage *s) {
+  close_dataset(&s->status);
+  close_dataset(&s->error);
+  close_dataset(&s->checksum);
+  for (int v = 0; v < s->layout->n_variables; v++) close_dataset(&s->variable[v]);
+}
+
 /* Collective. Closes what is open; the file itself last. */
 static ins_status shut(ins_store *store) {
   ins_status status = INS_OK;
-  close_dataset(&store->status);
-  close_dataset(&store->error);
-  close_dataset(&store->checksum);
-  for (int v = 0; v < INS_MAX_VARIABLES; v++) close_dataset(&store->variable[v]);
+  for (size_t k = 0; k < store->n; k++) close_stage(&store->stages[k]);
   if (store->file >= 0 && H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
     status = ins_h5_fail(store->path, "cannot be synced");
   if (store->file >= 0 && H5Fclose(store->file) < 0 && status == INS_OK)
     status = ins_h5_fail(store->path, "cannot be closed");
-  if (store->rows.fd >= 0) fsync(store->rows.fd);
-  ins_rows_close(&store->rows);
+  if (store->n && store->stages[0].rows.fd >= 0) fsync(store->stages[0].rows.fd);
+  for (size_t k = 0; k < store->n; k++) ins_rows_close(&store->stages[k].rows);
   if (store->hash.state) ins_xxh_destroy(&store->hash);
   return status;
 }
 
-static ins_store *store_new(const char *path, const ins_layout *layout) {
-  ins_store *store = calloc(1, sizeof *store);
-  if (!store) return NULL;
-  store->path = strdup(path);
-  store->layout = layout;
-  store->file = H5I_INVALID_HID;
-  store->rows.fd = -1;
-  store->status.id = store->status.space = store->status.type = H5I_INVALID_HID;
-  store->error = store->checksum = store->status;
-  for (int v = 0; v < INS_MAX_VARIABLES; v++) store->variable[v] = store->status;
-  return store;
+static void store_free(ins_store *store) {
+  for (size_t k = 0; k < store->n; k++) ins_free(&store->stages[k].variable);
+  ins_free(&store->stages);
+  free(store->path);
+  free(store);
 }
 
-ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *layout,
-                          ins_store **out) {
+static ins_status store_new(const char *path, size_t n_stages, ins_layout *const *stages,
+                            ins_store **out) {
+  ins_store *store = *out = calloc(1, sizeof *store);
+  if (store) store->path = strdup(path);
+  if (!store || !store->path) return ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
+  store->file = H5I_INVALID_HID;
+  ins_status status = ins_alloc(n_stages, sizeof *store->stages, &store->stages);
+  for (size_t k = 0; k < n_stages && status == INS_OK; k++) {
+    stage *s = &store->stages[store->n++];
+    const size_t n_variables = (size_t)stages[k]->n_variables;
+    *s = (stage){.layout = stages[k],
+                 .status = closed,
+                 .error = closed,
+                 .checksum = closed,
+                 .rows = {.fd = -1}};
+    status = ins_alloc(n_variables, sizeof *s->variable, &s->variable);
+    for (size_t v = 0; v < n_variables && status == INS_OK; v++) s->variable[v] = closed;
+  }
+  return status;
+}
+
+ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
+                          ins_layout *const *stages, ins_store **out) {
   int rank;
+  ins_store *store;
   *out = NULL;
   ins_h5_quiet();
   MPI_Comm_rank(comm, &rank);
-  ins_store *store = store_new(path, layout);
-  ins_status status = store && store->path
-                          ? inspect(path, layout, rank == 0)
-                          : ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
+  ins_status status = store_new(path, n_stages, stages, &store);
+  if (status == INS_OK) status = inspect(path, n_stages, stages, rank == 0);
   status = agree(comm, status);
   if (status != INS_OK) goto failed;
 
@@ -173,7 +214,7 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *lay
   store->file = open_parallel(store->comm, path);
   status = store->file < 0 ? ins_h5_fail(path, "cannot be opened") : INS_OK;
   status = agree(store->comm, status);
-  if (status == INS_OK) status = agree(store->comm, open_datasets(store));
+  if (status == INS_OK) status = agree(store->comm, open_stages(store));
   if (status == INS_OK) {
     *out = store;
     ins_h5_silent();
@@ -181,15 +222,26 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, const ins_layout *lay
   }
   char message[INS_MESSAGE_MAX];
   snprintf(message, sizeof message, "%s", ins_message());
-  ins_status closed = shut(store);
-  (void)closed; /* the first failure is the one to tell */
+  ins_status shutting = shut(store);
+  (void)shutting; /* the first failure is the one to tell */
   MPI_Comm_free(&store->comm);
   status = ins_fail(status, "%s", message);
 failed:
   ins_h5_silent();
-  if (store) free(store->path);
-  free(store);
+  if (store) store_free(store);
   return status;
+}
+
+ins_status ins_store_sync(ins_store *store) {
+  ins_h5_quiet();
+  ins_status status = INS_OK;
+  if (H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
+    status = ins_h5_fail(store->path, "cannot be synced");
+  status = agree(store->comm, status);
+  if (status != INS_OK) return status;
+  for (size_t k = 0; k < store->n && status == INS_OK; k++)
+    status = ins_rows_reopen(&store->stages[k].rows);
+  return agree(store->comm, status);
 }
 
 ins_status ins_store_close(ins_store **store) {
@@ -200,8 +252,7 @@ ins_status ins_store_close(ins_store **store) {
   ins_status status = agree(s->comm, shut(s));
   ins_h5_silent();
   MPI_Comm_free(&s->comm);
-  free(s->path);
-  free(s);
+  store_free(s);
   return status;
 }
 
@@ -262,103 +313,156 @@ static void fill_row(ins_dtype dtype, size_t n, void *row) {
 typedef struct marks {
   int8_t *status, *error;
   uint64_t *checksum;
+  const void **row; /* [n_variables]: rows of the task that is marked */
+  size_t *bytes;
 } marks;
 
-static void mark_task(ins_store *store, size_t k, size_t task, void *const *rows, ins_status code,
-                      const marks *m) {
-  const void *row[INS_MAX_VARIABLES];
-  size_t bytes[INS_MAX_VARIABLES];
-  int n = 0;
-  for (int v = 0; v < store->layout->n_variables; v++) {
-    if (store->layout->variables[v].scope != INS_PER_TASK) continue;
-    bytes[n] = ins_layout_row_bytes(store->layout, v);
-    char *at = (char *)rows[v] + k * bytes[n];
-    if (code != INS_OK)
-      fill_row(store->layout->variables[v].dtype, ins_layout_row(store->layout, v), at);
-    row[n++] = at;
-  }
-  m->status[k] = code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED;
-  m->error[k] = (int8_t)code;
-  m->checksum[k] = ins_rows_checksum(&store->hash, store->rows.seed, task, code, n, row, bytes);
-}
-
-/* n consecutive tasks from task[0]; data first, checksums last. */
-static ins_status write_run(ins_store *store, size_t k, size_t n, size_t first, void *const *rows,
-                            const marks *m) {
-  ins_status status = INS_OK;
-  for (int v = 0; v < store->layout->n_variables && status == INS_OK; v++) {
-    size_t row = ins_layout_row(store->layout, v);
-    if (store->layout->variables[v].scope == INS_PER_TASK && row)
-      status = write_elements(store, &store->variable[v], first * row, n * row,
-                              (char *)rows[v] + k * ins_layout_row_bytes(store->layout, v));
-  }
-  if (status == INS_OK) status = write_elements(store, &store->error, first, n, m->error + k);
-  if (status == INS_OK) status = write_elements(store, &store->status, first, n, m->status + k);
-  if (status == INS_OK) status = write_elements(store, &store->checksum, first, n, m->checksum + k);
+static ins_status marks_create(const stage *s, size_t n, marks *m) {
+  const size_t n_variables = (size_t)s->layout->n_variables;
+  *m = (marks){0};
+  ins_status status = ins_alloc(n, 1, &m->status);
+  if (status == INS_OK) status = ins_alloc(n, 1, &m->error);
+  if (status == INS_OK) status = ins_alloc(n, sizeof *m->checksum, &m->checksum);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->row, &m->row);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->bytes, &m->bytes);
   return status;
 }
 
-ins_status ins_store_write(ins_store *store, size_t n, const size_t *task, void *const *rows,
-                           const ins_status *status) {
-  marks m = {0};
+static void marks_clear(marks *m) {
+  ins_free(&m->status);
+  ins_free(&m->error);
+  ins_free(&m->checksum);
+  ins_free(&m->row);
+  ins_free(&m->bytes);
+}
+
+static void mark_task(ins_xxh *hash, const stage *s, size_t k, size_t task, void *const *rows,
+                      ins_status code, marks *m) {
+  int n = 0;
+  for (int v = 0; v < s->layout->n_variables; v++) {
+    if (s->layout->variables[v].scope != INS_PER_TASK) continue;
+    m->bytes[n] = ins_layout_row_bytes(s->layout, v);
+    char *at = (char *)rows[v] + k * m->bytes[n];
+    if (code != INS_OK)
+      fill_row(s->layout->variables[v].dtype, ins_layout_row(s->layout, v), at);
+    m->row[n++] = at;
+  }
+  m->status[k] = code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED;
+  m->error[k] = (int8_t)code;
+  m->checksum[k] = ins_rows_checksum(hash, s->rows.seed, task, code, n, m->row, m->bytes);
+}
+
+/* n consecutive tasks from task[0]; data first, checksums last. */
+static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n, size_t first,
+                            void *const *rows, const marks *m) {
+  ins_status status = INS_OK;
+  for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++) {
+    size_t row = ins_layout_row(s->layout, v);
+    if (s->layout->variables[v].scope == INS_PER_TASK && row)
+      status = write_elements(store, &s->variable[v], first * row, n * row,
+                              (char *)rows[v] + k * ins_layout_row_bytes(s->layout, v));
+  }
+  if (status == INS_OK) status = write_elements(store, &s->error, first, n, m->error + k);
+  if (status == INS_OK) status = write_elements(store, &s->status, first, n, m->status + k);
+  if (status == INS_OK) status = write_elements(store, &s->checksum, first, n, m->checksum + k);
+  return status;
+}
+
+static ins_status no_stage(const ins_store *store, size_t number) {
+  return ins_fail(INS_ERR_INTERNAL, "%s: there is no stage %zu", store->path, number);
+}
+
+ins_status ins_store_write(ins_store *store, size_t number, size_t n, const size_t *task,
+                           void *const *rows, const ins_status *status) {
+  marks m;
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
   ins_h5_quiet();
-  ins_status result = ins_alloc(n, 1, &m.status);
-  if (result == INS_OK) result = ins_alloc(n, 1, &m.error);
-  if (result == INS_OK) result = ins_alloc(n, sizeof *m.checksum, &m.checksum);
+  ins_status result = marks_create(s, n, &m);
   if (result != INS_OK) goto done;
   for (size_t k = 0; k < n; k++) {
-    if (task[k] >= store->rows.n_tasks || (k && task[k] <= task[k - 1])) {
+    if (task[k] >= s->rows.n_tasks || (k && task[k] <= task[k - 1])) {
       result =
           ins_fail(INS_ERR_INTERNAL, "%s: task %zu out of range or order", store->path, task[k]);
       goto done;
     }
-    if (status[k] != INS_ERR_STOPPED) mark_task(store, k, task[k], rows, status[k], &m);
+    if (status[k] != INS_ERR_STOPPED)
+      mark_task(&store->hash, s, k, task[k], rows, status[k], &m);
   }
   for (size_t k = 0, end; k < n && result == INS_OK; k = end) {
     end = k + 1;
     if (status[k] == INS_ERR_STOPPED) continue;
     while (end < n && task[end] == task[end - 1] + 1 && status[end] != INS_ERR_STOPPED) end++;
-    result = write_run(store, k, end - k, task[k], rows, &m);
+    result = write_run(store, s, k, end - k, task[k], rows, &m);
   }
 done:
-  ins_free(&m.status);
-  ins_free(&m.error);
-  ins_free(&m.checksum);
+  marks_clear(&m);
   return result;
 }
 
-ins_status ins_store_write_summary(ins_store *store, int variable, size_t group, const void *row) {
-  size_t n = ins_layout_row(store->layout, variable);
-  ins_h5_quiet();
-  if (store->layout->variables[variable].scope != INS_SUMMARY ||
-      group >= ins_layout_groups(store->layout))
+static bool is_variable(const stage *s, int variable) {
+  return variable >= 0 && variable < s->layout->n_variables;
+}
+
+ins_status ins_store_write_summary(ins_store *store, size_t number, int variable, size_t group,
+                                   const void *row) {
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_SUMMARY ||
+      group >= ins_layout_groups(s->layout))
     return ins_fail(INS_ERR_INTERNAL, "%s: no summary %zu of variable %d", store->path, group,
                     variable);
-  return n ? write_elements(store, &store->variable[variable], group * n, n, row) : INS_OK;
+  size_t n = ins_layout_row(s->layout, variable);
+  ins_h5_quiet();
+  return n ? write_elements(store, &s->variable[variable], group * n, n, row) : INS_OK;
 }
 
 /* ---- reading ---- */
 
-ins_status ins_store_verify(ins_store *store, size_t first, size_t n, uint8_t *state) {
-  return ins_rows_verify(&store->rows, first, n, state, NULL);
+ins_status ins_store_verify(ins_store *store, size_t number, size_t first, size_t n,
+                            uint8_t *state) {
+  if (number >= store->n) return no_stage(store, number);
+  return ins_rows_verify(&store->stages[number].rows, first, n, state, NULL);
 }
 
-ins_status ins_store_read(ins_store *store, int variable, size_t n, const size_t *task, void *out) {
-  const ins_place *place = NULL;
-  for (int i = 0; i < store->rows.n; i++)
-    if (!strcmp(store->rows.place[i].name, store->layout->variables[variable].name))
-      place = &store->rows.place[i];
+/* Places are in the order of PER_TASK variables. */
+static const ins_place *place_of(const stage *s, int variable) {
+  int k = 0;
+  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_PER_TASK)
+    return NULL;
+  for (int v = 0; v < variable; v++) k += s->layout->variables[v].scope == INS_PER_TASK;
+  return &s->rows.place[k];
+}
+
+static ins_status unreadable(const ins_store *store, const ins_place *place, size_t from,
+                             size_t to) {
+  return ins_fail(INS_ERR_IO, "%s: %s of tasks %zu to %zu cannot be read: %s", store->path,
+                  place->name, from, to, errno ? strerror(errno) : "the file ends too early");
+}
+
+ins_status ins_store_read(ins_store *store, size_t number, int variable, size_t n,
+                          const size_t *task, size_t first, size_t count, void *out) {
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  const ins_place *place = place_of(s, variable);
   if (!place)
     return ins_fail(INS_ERR_INTERNAL, "%s: variable %d has no rows of tasks", store->path,
                     variable);
+  const size_t row = ins_layout_row(s->layout, variable);
+  const size_t size = ins_dtype_size(s->layout->variables[variable].dtype), piece = count * size;
+  if (first > row || count > row - first)
+    return ins_fail(INS_ERR_INTERNAL, "%s: %s: elements %zu to %zu of %zu", store->path,
+                    place->name, first, first + count, row);
   for (size_t k = 0, end; k < n; k = end) {
+    if (task[k] >= s->rows.n_tasks)
+      return ins_fail(INS_ERR_INTERNAL, "%s: %s: task %zu of %zu", store->path, place->name,
+                      task[k], s->rows.n_tasks);
     end = k + 1;
-    while (end < n && task[end] == task[end - 1] + 1) end++;
-    if (!ins_rows_read(&store->rows, place->offset + (uint64_t)task[k] * place->row_bytes,
-                       (end - k) * place->row_bytes, (char *)out + k * place->row_bytes))
-      return ins_fail(INS_ERR_IO, "%s: %s of tasks %zu to %zu cannot be read: %s", store->path,
-                      place->name, task[k], task[end - 1],
-                      errno ? strerror(errno) : "the file ends too early");
+    while (count == row && end < n && task[end] == task[end - 1] + 1 && task[end] < s->rows.n_tasks)
+      end++;
+    if (!ins_rows_read(&s->rows, place->offset + (uint64_t)task[k] * place->row_bytes + first * size,
+                       (end - k) * piece, (char *)out + k * piece))
+      return unreadable(store, place, task[k], task[end - 1]);
   }
   return INS_OK;
 }

@@ -44,15 +44,15 @@ static ins_status declare(synthetic *s) {
   return status;
 }
 
-static ins_status setup(const ins_experiment_context *context, void **state, ins_layout **layout) {
+static ins_status setup(const ins_experiment_context *context, void **state, ins_stages *stages) {
   synthetic *s = calloc(1, sizeof *s);
   *state = s;
   s->context = context;
   MPI_Comm_rank(MPI_COMM_WORLD, &s->rank);
   if (setting(context, "setup_error_on") == s->rank)
     return ins_fail(INS_ERR_SHAPE, "set-up failed on rank %d", s->rank);
-  ins_status status = ins_layout_create("Synthetic", layout);
-  s->layout = *layout;
+  ins_status status = ins_layout_create("Synthetic", &s->layout);
+  *stages = (ins_stages){.n = s->layout ? 1 : 0, .layout = {s->layout}};
   return status == INS_OK ? declare(s) : status;
 }
 

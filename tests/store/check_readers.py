@@ -106,12 +106,65 @@ def check_while_written(example, path):
         assert run.wait(60) == 0
 
 
+def check_stages(path):
+    """Several stages: each in its group, the indices in the root."""
+    with xr.open_dataset(path, engine="h5netcdf") as ds:
+        assert list(ds.sizes) == ["neuron"] and ds.neuron.values.tolist() == NEURONS, ds.sizes
+        assert list(ds.data_vars) == ["status", "error", "checksum", "dsi", "dsi_valid", "dsi_q"], list(ds)
+        assert ds.dsi_q.dims == ("neuron",) and ds.dsi_q.values.tolist() == [0, 0.25, 0.5]
+        assert ds.attrs["title"] == "a battery" and ds.attrs["stages"] == "receptive_field moving_bar flash / nothing"
+    with xr.open_dataset(path, engine="h5netcdf", group="receptive_field") as ds:
+        assert ds.spatial.dims == ("neuron", "channel", "y") and ds.channel.values.tolist() == ["green", "UV"]
+        assert ds.cell_type.values.tolist() == ["ON", "OFF", "?"] and (ds.status == 1).all()
+        assert ds.area.attrs["units"] == "um2" and "y" not in ds.coords
+    with xr.open_dataset(path, engine="h5netcdf", group="moving_bar") as ds:
+        assert ds.response.dims == ("neuron", "direction_deg", "response_frame")
+        assert ds.direction_deg.values.tolist() == [0, 90, 180, 270] and ds.response_frame.attrs["units"] == "s"
+        one = ds.response.sel(neuron=20, direction_deg=90)
+        assert np.array_equal(one.values, np.array([37 * 20 + 90 + 0.001 * t for t in range(6)], "f4")), one.values
+        failed = ds.isel(neuron=1, direction_deg=3)
+        assert failed.status == 2 and failed.error == 9 and np.isnan(failed.response).all()
+        assert int((ds.status == 1).sum()) == 11
+    with xr.open_dataset(path, engine="h5netcdf", group="nothing") as ds:
+        assert ds.status.dims == () and ds.status == 1
+    numbers = []
+    with h5py.File(path) as file:
+        for group in (file[name] for name in file.attrs["stages"].split()):
+            for name, dataset in group.items():
+                if isinstance(dataset, h5py.Group):
+                    continue
+                if h5py.h5ds.is_scale(dataset.id):
+                    numbers.append(int(dataset.attrs["_Netcdf4Dimid"]))
+                    continue
+                for dimension in dataset.dims:
+                    # Its own group's scale, also where other groups have an axis of the same name.
+                    (scale,) = dimension.values()
+                    assert scale.parent == group, (dataset.name, scale.name)
+        bulk = file["receptive_field/spatial"].id.get_offset()
+        for name in ("status", "moving_bar/checksum", "receptive_field/cell_type"):
+            assert file[name].id.get_offset() < bulk, name
+    assert sorted(numbers) == list(range(len(numbers))), numbers
+    try:
+        import netCDF4
+    except ImportError:
+        return
+    with netCDF4.Dataset(path) as file:
+        assert set(file.groups) == {"receptive_field", "moving_bar", "flash", "nothing"}
+        assert file["moving_bar/response"].dimensions == ("neuron", "direction_deg", "response_frame")
+        assert file["dsi_q"][:].tolist() == [0, 0.25, 0.5]
+
+
 def main(example):
     with tempfile.TemporaryDirectory() as folder:
         first, second = (str(Path(folder) / name) for name in ("first.h5", "second.h5"))
         check_while_written(example, first)
         subprocess.run([example, second], check=True)
         assert Path(first).read_bytes() == Path(second).read_bytes(), "being read changed the file"
+        stages = str(Path(folder) / "stages.h5")
+        subprocess.run([example, "stages", stages], check=True)
+        check_stages(stages)
+        status = subprocess.run([example, "status", stages], check=True, stdout=subprocess.PIPE, text=True)
+        assert status.stdout.split() == ["25", "24", "1", "0", "0"], status.stdout
         check_xarray(second)
         check_scales(second)
         print("netCDF4:", "read" if check_netcdf(second) else "not installed")

@@ -177,25 +177,35 @@ static inline fixture_rows fixture_fill(const ins_layout *layout, size_t n, cons
   return r;
 }
 
-/** Writes tasks task[0..n), failing number `failed` (SIZE_MAX: none). */
-static inline void fixture_write(ins_store *store, const ins_layout *layout, size_t n,
-                                 const size_t *task, size_t failed) {
+static inline void fixture_read_rows(ins_store *store, const ins_layout *layout, int variable,
+                                     size_t n, const size_t *task, void *out) {
+  OK(ins_store_read(store, 0, variable, n, task, 0, ins_layout_row(layout, variable), out));
+}
+
+/** Writes tasks task[0..n) of a stage, failing number `failed` (SIZE_MAX: none). */
+static inline void fixture_write(ins_store *store, size_t stage, const ins_layout *layout,
+                                 size_t n, const size_t *task, size_t failed) {
   fixture_rows r = fixture_fill(layout, n, task);
   ins_status *status;
   OK(ins_alloc(n, sizeof *status, &status));
   for (size_t k = 0; k < n; k++) status[k] = task[k] == failed ? INS_ERR_NUMERIC : INS_OK;
-  OK(ins_store_write(store, n, task, r.rows, status));
+  OK(ins_store_write(store, stage, n, task, r.rows, status));
   ins_free(&status);
   fixture_free(&r);
 }
 
-static inline void fixture_write_range(ins_store *store, const ins_layout *layout, size_t first,
-                                       size_t n, size_t failed) {
+static inline void fixture_write_stage(ins_store *store, size_t stage, const ins_layout *layout,
+                                       size_t first, size_t n, size_t failed) {
   size_t *task;
   OK(ins_alloc(n, sizeof *task, &task));
   for (size_t k = 0; k < n; k++) task[k] = first + k;
-  fixture_write(store, layout, n, task, failed);
+  fixture_write(store, stage, layout, n, task, failed);
   ins_free(&task);
+}
+
+static inline void fixture_write_range(ins_store *store, const ins_layout *layout, size_t first,
+                                       size_t n, size_t failed) {
+  fixture_write_stage(store, 0, layout, first, n, failed);
 }
 
 static inline void fixture_write_summaries(ins_store *store, const ins_layout *layout) {
@@ -203,9 +213,111 @@ static inline void fixture_write_summaries(ins_store *store, const ins_layout *l
     float mean[15];
     int32_t n = (int32_t)g;
     for (int i = 0; i < 15; i++) mean[i] = (float)g + (float)i / 16;
-    OK(ins_store_write_summary(store, MEAN, g, mean));
-    OK(ins_store_write_summary(store, SPREAD, g, &n));
+    OK(ins_store_write_summary(store, 0, MEAN, g, mean));
+    OK(ins_store_write_summary(store, 0, SPREAD, g, &n));
   }
+}
+
+/* ---- several stages ---- */
+
+/** Stages one after the other: fields of neurons, responses to bars and to flashes, indices of
+ * neurons in the root, and one task without axes and variables. */
+enum { FIELDS, BARS, FLASHES, INDICES, NOTHING, N_STAGES };
+enum { DSI, DSI_VALID, DSI_Q }; /* variables of INDICES */
+typedef struct fixture_stages {
+  size_t n;
+  ins_layout *layout[N_STAGES];
+} fixture_stages;
+
+static inline ins_layout *fixture_neurons(const char *group, const char *title, size_t n) {
+  static const int64_t neurons[] = {10, 20, 30, 40, 50};
+  ins_layout *layout;
+  OK(ins_layout_create_in(group, title, &layout));
+  OK(ins_layout_task_axis(layout, "neuron", n, fixture_ints(n, neurons), NULL,
+                          "number of the neuron in the model"));
+  return layout;
+}
+
+static inline ins_layout *fixture_fields(size_t n_neurons) {
+  static const char *const channels[] = {"green", "UV"}, *const types[] = {"ON", "OFF", "?", "", "x"};
+  int channel, y;
+  ins_layout *layout = fixture_neurons("receptive_field", NULL, n_neurons);
+  OK(ins_layout_axis(layout, "channel", 2, fixture_texts(2, channels), NULL, NULL, &channel));
+  OK(ins_layout_axis(layout, "y", 3, NULL, NULL, NULL, &y));
+  fixture_variable(layout, (ins_variable){.name = "spatial",
+                                          .units = "1",
+                                          .dtype = INS_F32,
+                                          .n_axes = 2,
+                                          .axes = {channel, y}});
+  fixture_variable(layout, (ins_variable){.name = "area", .units = "um2", .dtype = INS_F64});
+  fixture_variable(layout, (ins_variable){.name = "cell_type",
+                                          .scope = INS_CONSTANT,
+                                          .dtype = INS_U8,
+                                          .n_axes = 1,
+                                          .axes = {0},
+                                          .data = fixture_texts(n_neurons, types)});
+  return layout;
+}
+
+static inline ins_layout *fixture_responses(const char *group, size_t n_neurons, const char *axis,
+                                            size_t n_values) {
+  static const double values[] = {0, 90, 180, 270}, times[] = {0, 0.1, 0.2, 0.3, 0.4, 0.5};
+  int frame;
+  ins_layout *layout = fixture_neurons(group, NULL, n_neurons);
+  OK(ins_layout_task_axis(layout, axis, n_values, fixture_reals(n_values, values), "degree", NULL));
+  OK(ins_layout_axis(layout, "response_frame", 6, fixture_reals(6, times), "s", NULL, &frame));
+  fixture_variable(
+      layout,
+      (ins_variable){.name = "response", .dtype = INS_F32, .n_axes = 1, .axes = {frame}});
+  return layout;
+}
+
+static inline ins_layout *fixture_indices(size_t n_neurons) {
+  ins_layout *layout = fixture_neurons(NULL, "a battery", n_neurons);
+  layout->reduced = 0;
+  fixture_variable(layout, (ins_variable){.name = "dsi", .dtype = INS_F64, .summed = true});
+  fixture_variable(layout,
+                   (ins_variable){.name = "dsi_valid", .dtype = INS_I8, .flags = "0 no, 1 yes, 2 ?"});
+  fixture_variable(layout, (ins_variable){.name = "dsi_q",
+                                          .scope = INS_SUMMARY,
+                                          .dtype = INS_F64,
+                                          .n_axes = 1,
+                                          .axes = {0}});
+  return layout;
+}
+
+/** Flashes do not depend on bars; indices depend on everything. */
+static inline fixture_stages fixture_battery(size_t n_neurons, size_t n_directions) {
+  fixture_stages s = {.n = N_STAGES};
+  s.layout[FIELDS] = fixture_fields(n_neurons);
+  s.layout[BARS] = fixture_responses("moving_bar", n_neurons, "direction_deg", n_directions);
+  s.layout[FLASHES] = fixture_responses("flash", n_neurons, "contrast", 2);
+  s.layout[FLASHES]->unread = (uint64_t)1 << BARS;
+  s.layout[INDICES] = fixture_indices(n_neurons);
+  OK(ins_layout_create_in("nothing", NULL, &s.layout[NOTHING]));
+  return s;
+}
+
+static inline void fixture_stages_clear(fixture_stages *s) {
+  for (size_t k = 0; k < s->n; k++) ins_layout_destroy(&s->layout[k]);
+}
+
+/** The q-values of all neurons, as if computed from the rows of DSI. */
+static inline void fixture_write_q(ins_store *store, const fixture_stages *s) {
+  double q[5];
+  for (size_t i = 0; i < s->layout[INDICES]->axes[0].length; i++) q[i] = 0.25 * (double)i;
+  OK(ins_store_write_summary(store, INDICES, DSI_Q, 0, q));
+}
+
+static inline void fixture_write_battery(const char *path, const fixture_stages *s,
+                                         const ins_value *attributes) {
+  ins_store *store;
+  OK(ins_store_create(path, s->n, s->layout, attributes));
+  OK(ins_store_open(MPI_COMM_SELF, path, s->n, s->layout, &store));
+  for (size_t k = 0; k < s->n; k++)
+    fixture_write_stage(store, k, s->layout[k], 0, ins_layout_tasks(s->layout[k]), SIZE_MAX);
+  fixture_write_q(store, s);
+  OK(ins_store_close(&store));
 }
 
 /* ---- files ---- */

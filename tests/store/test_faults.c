@@ -46,12 +46,12 @@ static void refuses_to_touch(const world *w, const char *path) {
   ins_store_summary summary;
   ins_store *store;
   unsigned char *before = fixture_read(path, &n), *after;
-  OK(ins_store_probe(path, w->layout, &facts));
+  OK(ins_store_probe(path, 1, &w->layout, &facts));
   assert_true(facts.exists && !facts.ours && !facts.opens);
-  assert_int_equal(ins_store_create(path, w->layout, NULL), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_store_create(path, 1, &w->layout, NULL), INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), path));
-  assert_int_equal(ins_store_relayout(path, path, w->layout, NULL, &kept), INS_ERR_ARGUMENT);
-  assert_int_equal(ins_store_open(MPI_COMM_SELF, path, w->layout, &store), INS_ERR_FORMAT);
+  assert_int_equal(ins_store_relayout(path, path, 1, &w->layout, NULL, &kept), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_store_open(MPI_COMM_SELF, path, 1, &w->layout, &store), INS_ERR_FORMAT);
   assert_int_equal(ins_store_summarise(path, false, &summary), INS_ERR_ARGUMENT);
   after = fixture_read(path, &m);
   assert_int_equal(n, m);
@@ -78,10 +78,10 @@ static void files_of_others_are_never_overwritten(void **state) {
 
 static void a_folder_in_its_place_is_said(void **state) {
   world *w = *state;
-  assert_int_equal(ins_store_create(w->folder, w->layout, NULL), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_store_create(w->folder, 1, &w->layout, NULL), INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "is a folder"));
   assert_int_equal(mkdir(w->part, 0777), 0);
-  assert_int_equal(ins_store_create(w->path, w->layout, NULL), INS_ERR_IO);
+  assert_int_equal(ins_store_create(w->path, 1, &w->layout, NULL), INS_ERR_IO);
   assert_non_null(strstr(ins_message(), strerror(EISDIR)));
   assert_false(exists(w->path));
 }
@@ -89,14 +89,14 @@ static void a_folder_in_its_place_is_said(void **state) {
 static void folders_that_are_none_or_missing_are_said(void **state) {
   world *w = *state;
   char *within = ins_format("%s/inner.h5", w->path);
-  assert_int_equal(ins_store_create(within, w->layout, NULL), INS_ERR_IO);
+  assert_int_equal(ins_store_create(within, 1, &w->layout, NULL), INS_ERR_IO);
   assert_non_null(strstr(ins_message(), strerror(ENOENT)));
   FILE *file = fopen(w->path, "w");
   fclose(file);
-  assert_int_equal(ins_store_create(within, w->layout, NULL), INS_ERR_IO);
+  assert_int_equal(ins_store_create(within, 1, &w->layout, NULL), INS_ERR_IO);
   assert_non_null(strstr(ins_message(), strerror(ENOTDIR)));
   ins_store *store;
-  assert_int_equal(ins_store_open(MPI_COMM_SELF, within, w->layout, &store), INS_ERR_IO);
+  assert_int_equal(ins_store_open(MPI_COMM_SELF, within, 1, &w->layout, &store), INS_ERR_IO);
   ins_store_summary summary;
   assert_int_equal(ins_store_summarise("/nowhere/at/all.h5", false, &summary), INS_ERR_IO);
   free(within);
@@ -117,7 +117,7 @@ static void a_full_disk_is_known_before_the_run(void **state) {
     skip();
   }
   ins_layout *large = fixture_layout(N_NEURONS, 1000, seeds);
-  assert_int_equal(ins_store_create(w->path, large, NULL), INS_ERR_IO);
+  assert_int_equal(ins_store_create(w->path, 1, &large, NULL), INS_ERR_IO);
   assert_non_null(strstr(ins_message(), "262 kB free"));
   assert_non_null(strstr(ins_message(), "the results need 9"));
   assert_false(exists(w->part));
@@ -133,8 +133,8 @@ static void a_full_disk_is_known_before_the_run(void **state) {
   /* A relayout that does not fit leaves the old file as it was. */
   size_t kept;
   ins_store_summary summary;
-  OK(ins_store_create(w->path, w->layout, NULL));
-  assert_int_equal(ins_store_relayout(w->path, w->path, large, NULL, &kept), INS_ERR_IO);
+  OK(ins_store_create(w->path, 1, &w->layout, NULL));
+  assert_int_equal(ins_store_relayout(w->path, w->path, 1, &large, NULL, &kept), INS_ERR_IO);
   OK(ins_store_summarise(w->path, true, &summary));
   assert_int_equal(summary.n_tasks, 24);
   ins_store_summary_clear(&summary);
@@ -145,10 +145,10 @@ static void a_full_disk_is_known_before_the_run(void **state) {
   fclose(filler);
   ins_store *store;
   uint8_t done[64];
-  OK(ins_store_open(MPI_COMM_SELF, w->path, w->layout, &store));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store));
   fixture_write_range(store, w->layout, 0, 24, SIZE_MAX);
   fixture_write_summaries(store, w->layout);
-  OK(ins_store_verify(store, 0, 24, done));
+  OK(ins_store_verify(store, 0, 0, 24, done));
   for (int k = 0; k < 24; k++) assert_int_equal(done[k], INS_TASK_DONE);
   OK(ins_store_close(&store));
   ins_layout_destroy(&large);
@@ -162,22 +162,22 @@ static void a_write_that_fails_is_told_and_leaves_the_task_pending(void **state)
   struct rlimit before, small;
   const size_t task[] = {1};
   const ins_status status[] = {INS_OK};
-  OK(ins_store_create(w->path, w->layout, NULL));
-  OK(ins_store_open(MPI_COMM_SELF, w->path, w->layout, &store));
+  OK(ins_store_create(w->path, 1, &w->layout, NULL));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store));
   fixture_rows r = fixture_fill(w->layout, 1, task);
   signal(SIGXFSZ, SIG_IGN);
   getrlimit(RLIMIT_FSIZE, &before);
   small = (struct rlimit){1024, before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  ins_status written = ins_store_write(store, 1, task, r.rows, status);
+  ins_status written = ins_store_write(store, 0, 1, task, r.rows, status);
   setrlimit(RLIMIT_FSIZE, &before);
   assert_int_equal(written, INS_ERR_IO);
   assert_non_null(strstr(ins_message(), w->path));
   assert_non_null(strstr(ins_message(), "HDF5 says: file write failed"));
-  OK(ins_store_verify(store, 0, 24, done));
+  OK(ins_store_verify(store, 0, 0, 24, done));
   assert_int_equal(done[1], INS_TASK_PENDING);
-  OK(ins_store_write(store, 1, task, r.rows, status));
-  OK(ins_store_verify(store, 0, 24, done));
+  OK(ins_store_write(store, 0, 1, task, r.rows, status));
+  OK(ins_store_verify(store, 0, 0, 24, done));
   assert_int_equal(done[1], INS_TASK_DONE);
   OK(ins_store_close(&store));
   fixture_free(&r);
@@ -189,9 +189,9 @@ static void what_a_killed_run_left_behind_is_no_hindrance(void **state) {
   fputs("half a file", file);
   fclose(file);
   ins_store_facts facts;
-  OK(ins_store_probe(w->path, w->layout, &facts));
+  OK(ins_store_probe(w->path, 1, &w->layout, &facts));
   assert_false(facts.exists);
-  OK(ins_store_create(w->path, w->layout, NULL));
+  OK(ins_store_create(w->path, 1, &w->layout, NULL));
   assert_false(exists(w->part));
 }
 
@@ -203,7 +203,7 @@ static void names_that_the_file_cannot_hold_are_refused(void **state) {
     ins_variable *last = &layout->variables[RESPONSE];
     const char *proper = last->name;
     last->name = names[i];
-    assert_int_equal(ins_store_create(w->path, layout, NULL), INS_ERR_INTERNAL);
+    assert_int_equal(ins_store_create(w->path, 1, &layout, NULL), INS_ERR_INTERNAL);
     last->name = proper;
     ins_layout_destroy(&layout);
   }

@@ -10,11 +10,11 @@ static char *shared(const char *name) {
 }
 
 /* The reference, written by rank 0 alone; everybody waits for it. */
-static void write_alone(const char *path, const ins_layout *layout, const ins_value *attributes) {
+static void write_alone(const char *path, ins_layout *layout, const ins_value *attributes) {
   if (rank == 0) {
     ins_store *store;
-    OK(ins_store_create(path, layout, attributes));
-    OK(ins_store_open(MPI_COMM_SELF, path, layout, &store));
+    OK(ins_store_create(path, 1, &layout, attributes));
+    OK(ins_store_open(MPI_COMM_SELF, path, 1, &layout, &store));
     fixture_write_range(store, layout, 0, ins_layout_tasks(layout), 5);
     fixture_write_summaries(store, layout);
     OK(ins_store_close(&store));
@@ -24,11 +24,11 @@ static void write_alone(const char *path, const ins_layout *layout, const ins_va
 
 /* Deals of `deal` tasks go round the ranks, forwards or backwards, only those of `done` that are
  * pending. */
-static void write_together(const char *path, const ins_layout *layout, size_t deal, int backwards,
+static void write_together(const char *path, ins_layout *layout, size_t deal, int backwards,
                            const uint8_t *done) {
   ins_store *store;
   size_t n = ins_layout_tasks(layout), n_deals = (n + deal - 1) / deal;
-  OK(ins_store_open(MPI_COMM_WORLD, path, layout, &store));
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
   for (size_t i = 0; i < n_deals; i++) {
     size_t d = backwards ? n_deals - 1 - i : i;
     if (d % (size_t)n_ranks != (size_t)rank) continue;
@@ -45,8 +45,8 @@ static void write_together(const char *path, const ins_layout *layout, size_t de
   OK(ins_store_close(&store));
 }
 
-static void create(const char *path, const ins_layout *layout, const ins_value *attributes) {
-  if (rank == 0) OK(ins_store_create(path, layout, attributes));
+static void create(const char *path, ins_layout *layout, const ins_value *attributes) {
+  if (rank == 0) OK(ins_store_create(path, 1, &layout, attributes));
   MPI_Barrier(MPI_COMM_WORLD);
 }
 
@@ -83,11 +83,11 @@ static void bytes_do_not_depend_on_what_was_cut_off_and_resumed(void **state) {
   write_alone(alone, layout, attributes);
   create(together, layout, attributes);
   /* Each rank writes some rows, some of them with other failures than later. */
-  OK(ins_store_open(MPI_COMM_WORLD, together, layout, &store));
+  OK(ins_store_open(MPI_COMM_WORLD, together, 1, &layout, &store));
   fixture_write_range(store, layout, (size_t)rank * 7, 4, (size_t)rank * 7 + 1);
   OK(ins_store_close(&store));
-  OK(ins_store_open(MPI_COMM_WORLD, together, layout, &store));
-  OK(ins_store_verify(store, 0, 24, done));
+  OK(ins_store_open(MPI_COMM_WORLD, together, 1, &layout, &store));
+  OK(ins_store_verify(store, 0, 0, 24, done));
   OK(ins_store_close(&store));
   for (size_t k = 0; k < 24; k++) {
     bool written = k / 7 < (size_t)n_ranks && k % 7 < 4;
@@ -111,7 +111,7 @@ static void failing_to_open_is_shared(void **state) {
   ins_layout *layout = fixture_small();
   ins_store *store;
   char *path = shared("none.h5");
-  ins_status status = ins_store_open(MPI_COMM_WORLD, path, layout, &store);
+  ins_status status = ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store);
   assert_int_equal(status, INS_ERR_IO);
   assert_non_null(strstr(ins_message(), "none.h5"));
   assert_null(store);
@@ -121,7 +121,7 @@ static void failing_to_open_is_shared(void **state) {
     fclose(file);
   }
   MPI_Barrier(MPI_COMM_WORLD);
-  assert_int_equal(ins_store_open(MPI_COMM_WORLD, path, layout, &store), INS_ERR_FORMAT);
+  assert_int_equal(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store), INS_ERR_FORMAT);
   assert_non_null(strstr(ins_message(), "none.h5"));
   free(path);
   ins_layout_destroy(&layout);
@@ -135,13 +135,13 @@ static void rows_of_others_can_be_read_after_a_barrier(void **state) {
   double response[24];
   size_t task[24];
   create(path, layout, NULL);
-  OK(ins_store_open(MPI_COMM_WORLD, path, layout, &store));
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
   for (size_t k = 0; k < 24; k++) {
     task[k] = k;
     if (k % (size_t)n_ranks == (size_t)rank) fixture_write_range(store, layout, k, 1, SIZE_MAX);
   }
   MPI_Barrier(MPI_COMM_WORLD);
-  OK(ins_store_read(store, RESPONSE, 24, task, response));
+  fixture_read_rows(store, layout, RESPONSE, 24, task, response);
   for (size_t k = 0; k < 24; k++) assert_true(response[k] == fixture_value(layout, k) + RESPONSE);
   OK(ins_store_close(&store));
   free(path);

@@ -47,23 +47,23 @@ static size_t failing(const ins_layout *layout) {
   return SIZE_MAX;
 }
 
-static void write_all(const world *w, const char *path, const ins_layout *layout) {
+static void write_all(const world *w, const char *path, ins_layout *layout) {
   ins_store *store;
-  OK(ins_store_create(path, layout, w->attributes));
-  OK(ins_store_open(MPI_COMM_SELF, path, layout, &store));
+  OK(ins_store_create(path, 1, &layout, w->attributes));
+  OK(ins_store_open(MPI_COMM_SELF, path, 1, &layout, &store));
   fixture_write_range(store, layout, 0, ins_layout_tasks(layout), failing(layout));
   fixture_write_summaries(store, layout);
   OK(ins_store_close(&store));
 }
 
 /* Runs what is pending, as a resumed run does; returns how many tasks that were. */
-static size_t run_the_rest(const char *path, const ins_layout *layout) {
+static size_t run_the_rest(const char *path, ins_layout *layout) {
   ins_store *store;
   size_t n = ins_layout_tasks(layout), ran = 0;
   uint8_t *task;
   OK(ins_alloc(n, 1, &task));
-  OK(ins_store_open(MPI_COMM_SELF, path, layout, &store));
-  OK(ins_store_verify(store, 0, n, task));
+  OK(ins_store_open(MPI_COMM_SELF, path, 1, &layout, &store));
+  OK(ins_store_verify(store, 0, 0, n, task));
   for (size_t k = 0; k < n; k++) {
     if (task[k] != INS_TASK_PENDING) continue;
     fixture_write_range(store, layout, k, 1, failing(layout));
@@ -86,7 +86,7 @@ static void an_extended_file_equals_a_fresh_run_of_the_extended_job(void **state
   size_t kept;
   write_all(w, w->path, w->small);
   write_all(w, w->fresh, w->large);
-  OK(ins_store_relayout(w->path, w->path, w->large, w->attributes, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &w->large, w->attributes, &kept));
   assert_int_equal(kept, 24);
   assert_int_equal(run_the_rest(w->path, w->large), 60 - 24);
   fixture_same(w->fresh, w->path);
@@ -96,15 +96,15 @@ static void pending_and_damaged_tasks_are_not_copied(void **state) {
   world *w = *state;
   size_t kept;
   ins_store *store;
-  OK(ins_store_create(w->path, w->small, w->attributes));
-  OK(ins_store_open(MPI_COMM_SELF, w->path, w->small, &store));
+  OK(ins_store_create(w->path, 1, &w->small, w->attributes));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->small, &store));
   fixture_write_range(store, w->small, 3, 10, SIZE_MAX);
   OK(ins_store_close(&store));
   write_all(w, w->fresh, w->large);
-  OK(ins_store_relayout(w->path, w->path, w->large, w->attributes, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &w->large, w->attributes, &kept));
   assert_int_equal(kept, 10);
   /* Task 5 succeeded here and fails in the fresh run. */
-  OK(ins_store_open(MPI_COMM_SELF, w->path, w->large, &store));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->large, &store));
   fixture_write_range(store, w->large, failing(w->large), 1, failing(w->large));
   OK(ins_store_close(&store));
   run_the_rest(w->path, w->large);
@@ -129,16 +129,16 @@ static void texts_as_coordinates_are_matched_by_text(void **state) {
                             NULL));
     fixture_variable(layout, (ins_variable){.name = "response", .dtype = INS_F64});
     if (pass)
-      OK(ins_store_relayout(w->path, w->path, layout, NULL, &kept));
+      OK(ins_store_relayout(w->path, w->path, 1, &layout, NULL, &kept));
     else
-      OK(ins_store_create(w->path, layout, NULL));
-    OK(ins_store_open(MPI_COMM_SELF, w->path, layout, &store));
+      OK(ins_store_create(w->path, 1, &layout, NULL));
+    OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &layout, &store));
     if (!pass) {
-      OK(ins_store_write(store, 2, task, rows, status));
+      OK(ins_store_write(store, 0, 2, task, rows, status));
     } else {
       assert_int_equal(kept, 2);
-      OK(ins_store_verify(store, 0, 3, done));
-      OK(ins_store_read(store, 0, 3, task, value));
+      OK(ins_store_verify(store, 0, 0, 3, done));
+      fixture_read_rows(store, layout, 0, 3, task, value);
       assert_int_equal(done[0], INS_TASK_PENDING);
       assert_true(done[1] == INS_TASK_DONE && value[1] == 2);
       assert_true(done[2] == INS_TASK_DONE && value[2] == 1);
@@ -155,7 +155,7 @@ static void finished_tasks_that_would_be_lost_stop_it(void **state) {
   write_all(w, w->path, w->small);
   unsigned char *before = fixture_read(w->path, &n), *after;
   ins_layout *less = fixture_layout(N_NEURONS, 2, fewer);
-  assert_int_equal(ins_store_relayout(w->path, w->path, less, w->attributes, &kept),
+  assert_int_equal(ins_store_relayout(w->path, w->path, 1, &less, w->attributes, &kept),
                    INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "11 finished tasks"));
   after = fixture_read(w->path, &m);
@@ -165,7 +165,7 @@ static void finished_tasks_that_would_be_lost_stop_it(void **state) {
   free(after);
 
   /* Into another file nothing is lost. */
-  OK(ins_store_relayout(w->fresh, w->path, less, w->attributes, &kept));
+  OK(ins_store_relayout(w->fresh, w->path, 1, &less, w->attributes, &kept));
   assert_int_equal(kept, 12);
   assert_int_equal(run_the_rest(w->fresh, less), 0);
   ins_layout_destroy(&less);
@@ -177,13 +177,13 @@ static void rows_of_another_shape_are_refused_by_name(void **state) {
   write_all(w, w->path, w->small);
   free(w->large->axes[4].name);
   w->large->axes[4].name = strdup("response_frame");
-  assert_int_equal(ins_store_relayout(w->path, w->path, w->large, w->attributes, &kept),
+  assert_int_equal(ins_store_relayout(w->path, w->path, 1, &w->large, w->attributes, &kept),
                    INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "'response_frame'"));
   free(w->large->axes[4].name);
   w->large->axes[4].name = strdup("frame");
   w->large->variables[RESPONSE].dtype = INS_F32;
-  assert_int_equal(ins_store_relayout(w->path, w->path, w->large, w->attributes, &kept),
+  assert_int_equal(ins_store_relayout(w->path, w->path, 1, &w->large, w->attributes, &kept),
                    INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "'response'"));
   char *part = ins_format("%s.part", w->path);
@@ -204,16 +204,16 @@ static void a_truncated_file_keeps_the_rows_that_are_left(void **state) {
   write_all(w, w->path, layout);
   cut(w->path, 0.6);
   assert_int_equal(ins_store_summarise(w->path, true, &summary), INS_ERR_FORMAT);
-  OK(ins_store_probe(w->path, layout, &facts));
+  OK(ins_store_probe(w->path, 1, &layout, &facts));
   assert_true(facts.exists && facts.ours && !facts.opens);
   ins_store_facts_clear(&facts);
-  OK(ins_store_relayout(w->path, w->path, layout, w->attributes, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &layout, w->attributes, &kept));
   assert_int_equal(run_the_rest(w->path, layout), 1200 - kept);
   fixture_same(w->fresh, w->path);
 
   /* A few bytes less cost a few tasks. */
   cut(w->path, 0.9999);
-  OK(ins_store_relayout(w->path, w->path, layout, w->attributes, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &layout, w->attributes, &kept));
   assert_true(kept >= 1190 && kept < 1200);
   assert_int_equal(run_the_rest(w->path, layout), 1200 - kept);
   fixture_same(w->fresh, w->path);
@@ -242,15 +242,15 @@ static void a_file_cut_in_the_middle_of_a_variable_keeps_its_first_rows(void **s
   for (size_t i = 0; i < TASKS * X; i++) row[i] = (float)i;
   for (size_t k = 0; k < TASKS; k++) task[k] = k;
   rows[0] = row;
-  OK(ins_store_create(w->path, layout, NULL));
-  OK(ins_store_open(MPI_COMM_SELF, w->path, layout, &store));
-  OK(ins_store_write(store, TASKS, task, rows, status));
+  OK(ins_store_create(w->path, 1, &layout, NULL));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &layout, &store));
+  OK(ins_store_write(store, 0, TASKS, task, rows, status));
   OK(ins_store_close(&store));
   cut(w->path, 0.5);
-  OK(ins_store_relayout(w->path, w->path, layout, NULL, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &layout, NULL, &kept));
   assert_true(kept > TASKS / 3 && kept <= TASKS / 2);
-  OK(ins_store_open(MPI_COMM_SELF, w->path, layout, &store));
-  OK(ins_store_verify(store, 0, TASKS, done));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &layout, &store));
+  OK(ins_store_verify(store, 0, 0, TASKS, done));
   for (size_t k = 0; k < TASKS; k++)
     assert_int_equal(done[k], k < kept ? INS_TASK_DONE : INS_TASK_PENDING);
   OK(ins_store_close(&store));
@@ -259,7 +259,7 @@ static void a_file_cut_in_the_middle_of_a_variable_keeps_its_first_rows(void **s
   cut(w->path, 0.5);
   ins_value *attributes = ins_value_map();
   OK(ins_map_take(attributes, "job", ins_value_text("another")));
-  OK(ins_store_relayout(w->path, w->path, layout, attributes, &kept));
+  OK(ins_store_relayout(w->path, w->path, 1, &layout, attributes, &kept));
   assert_int_equal(kept, 0);
   ins_value_destroy(&attributes);
   ins_free(&row);
@@ -289,18 +289,18 @@ static void a_file_with_a_damaged_header_keeps_its_rows(void **state) {
   for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
     write_all(w, w->path, w->small);
     damage(w->path, places[i]);
-    OK(ins_store_probe(w->path, w->small, &facts));
+    OK(ins_store_probe(w->path, 1, &w->small, &facts));
     assert_false(facts.opens);
     bool ours = facts.ours;
     ins_store_facts_clear(&facts);
     if (i == 3) { /* nothing tells that it was one of ours */
       assert_false(ours);
-      assert_int_equal(ins_store_relayout(w->path, w->path, w->small, w->attributes, &kept),
+      assert_int_equal(ins_store_relayout(w->path, w->path, 1, &w->small, w->attributes, &kept),
                        INS_ERR_ARGUMENT);
       break;
     }
     assert_true(ours);
-    OK(ins_store_relayout(w->path, w->path, w->small, w->attributes, &kept));
+    OK(ins_store_relayout(w->path, w->path, 1, &w->small, w->attributes, &kept));
     assert_int_equal(kept, 24);
     run_the_rest(w->path, w->small);
     fixture_same(w->fresh, w->path);

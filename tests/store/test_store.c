@@ -38,8 +38,8 @@ static char *beside(const world *w, const char *name) {
 
 static ins_store *create_and_open(const world *w, const char *path) {
   ins_store *store;
-  OK(ins_store_create(path, w->layout, w->attributes));
-  OK(ins_store_open(MPI_COMM_WORLD, path, w->layout, &store));
+  OK(ins_store_create(path, 1, &w->layout, w->attributes));
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &w->layout, &store));
   return store;
 }
 
@@ -56,7 +56,7 @@ static void a_new_file_has_only_pending_tasks_and_missing_summaries(void **state
   uint8_t task[64];
   ins_store_summary summary;
   ins_store *store = create_and_open(w, w->path);
-  OK(ins_store_verify(store, 0, w->n, task));
+  OK(ins_store_verify(store, 0, 0, w->n, task));
   for (size_t k = 0; k < w->n; k++) assert_int_equal(task[k], INS_TASK_PENDING);
   OK(ins_store_close(&store));
   assert_null(store);
@@ -88,14 +88,14 @@ static void rows_are_read_back_as_written_and_failed_ones_as_missing(void **stat
   const ins_status status[6] = {INS_OK, INS_OK, INS_ERR_NUMERIC, INS_OK, INS_ERR_STOPPED, INS_OK};
   float expected[6][30];
   memcpy(expected, r.rows[MEI], sizeof expected);
-  OK(ins_store_write(store, 6, task, r.rows, status));
-  OK(ins_store_verify(store, 0, w->n, done));
+  OK(ins_store_write(store, 0, 6, task, r.rows, status));
+  OK(ins_store_verify(store, 0, 0, w->n, done));
   for (size_t k = 0; k < w->n; k++)
     assert_int_equal(done[k], k == 0 || k == 1 || k == 6 || k == 23 ? INS_TASK_DONE
                               : k == 5                              ? INS_TASK_FAILED
                                                                     : INS_TASK_PENDING);
-  OK(ins_store_read(store, MEI, 6, task, mei));
-  OK(ins_store_read(store, PEAK, 6, task, peak));
+  fixture_read_rows(store, w->layout, MEI, 6, task, mei);
+  fixture_read_rows(store, w->layout, PEAK, 6, task, peak);
   assert_memory_equal(mei[0], expected[0], sizeof mei[0]);
   assert_memory_equal(mei[3], expected[3], sizeof mei[0]);
   assert_memory_equal(mei[5], expected[5], sizeof mei[0]);
@@ -123,7 +123,7 @@ static void bytes_do_not_depend_on_order_or_on_what_was_written_before(void **st
   fixture_write_range(store, w->layout, 3, 9, 7);
   fixture_write_summaries(store, w->layout);
   OK(ins_store_close(&store));
-  OK(ins_store_open(MPI_COMM_WORLD, redone, w->layout, &store));
+  OK(ins_store_open(MPI_COMM_WORLD, redone, 1, &w->layout, &store));
   fixture_write_range(store, w->layout, 1, 23, 5);
   fixture_write_range(store, w->layout, 0, 7, 5);
   fixture_write_summaries(store, w->layout);
@@ -166,8 +166,8 @@ static void a_flipped_byte_makes_its_task_pending_until_it_is_written_again(void
   ins_store_summary_clear(&summary);
 
   ins_store *store;
-  OK(ins_store_open(MPI_COMM_WORLD, w->path, w->layout, &store));
-  OK(ins_store_verify(store, 0, w->n, task));
+  OK(ins_store_open(MPI_COMM_WORLD, w->path, 1, &w->layout, &store));
+  OK(ins_store_verify(store, 0, 0, w->n, task));
   for (size_t k = 0; k < w->n; k++)
     assert_int_equal(task[k], k == 10  ? INS_TASK_PENDING
                               : k == 5 ? INS_TASK_FAILED
@@ -181,10 +181,10 @@ static void a_flipped_byte_makes_its_task_pending_until_it_is_written_again(void
 static void probing_tells_absent_whole_and_other_layouts_apart(void **state) {
   world *w = *state;
   ins_store_facts facts;
-  OK(ins_store_probe(w->path, w->layout, &facts));
+  OK(ins_store_probe(w->path, 1, &w->layout, &facts));
   assert_false(facts.exists || facts.ours || facts.opens || facts.same_axes);
   write_reference(w, w->path);
-  OK(ins_store_probe(w->path, w->layout, &facts));
+  OK(ins_store_probe(w->path, 1, &w->layout, &facts));
   assert_true(facts.exists && facts.ours && facts.opens && facts.same_axes);
   assert_string_equal(facts.job_json, "{\"experiment\":\"mei\"}");
   assert_string_equal(facts.instruction_set, "avx2");
@@ -193,12 +193,12 @@ static void probing_tells_absent_whole_and_other_layouts_apart(void **state) {
 
   const int64_t seeds[] = {1, 2, 3, 4};
   ins_layout *other = fixture_layout(N_NEURONS, N_SEEDS, seeds);
-  OK(ins_store_probe(w->path, other, &facts));
+  OK(ins_store_probe(w->path, 1, &other, &facts));
   assert_true(facts.opens);
   assert_false(facts.same_axes);
   ins_store_facts_clear(&facts);
   ins_store *store;
-  assert_int_equal(ins_store_open(MPI_COMM_WORLD, w->path, other, &store), INS_ERR_ARGUMENT);
+  assert_int_equal(ins_store_open(MPI_COMM_WORLD, w->path, 1, &other, &store), INS_ERR_ARGUMENT);
   assert_null(store);
   assert_non_null(strstr(ins_message(), "results.h5"));
   ins_layout_destroy(&other);
@@ -214,7 +214,7 @@ static void a_very_long_job_is_kept(void **state) {
   job[LENGTH] = '\0';
   OK(ins_map_take(w->attributes, "job", ins_value_text(job)));
   write_reference(w, w->path);
-  OK(ins_store_probe(w->path, w->layout, &facts));
+  OK(ins_store_probe(w->path, 1, &w->layout, &facts));
   assert_true(facts.opens && facts.same_axes);
   assert_string_equal(facts.job_json, job);
   ins_store_facts_clear(&facts);
@@ -226,7 +226,7 @@ static void the_size_told_beforehand_is_that_of_the_file(void **state) {
   struct stat file;
   write_reference(w, w->path);
   assert_int_equal(stat(w->path, &file), 0);
-  double told = ins_store_size(w->layout);
+  double told = ins_store_size(1, &w->layout);
   assert_true(told > 0.9 * (double)file.st_size && told < 1.1 * (double)file.st_size);
   assert_true((double)file.st_blocks * 512 >= (double)file.st_size); /* space is reserved */
 }
@@ -245,8 +245,8 @@ static void a_million_tasks_are_laid_out_and_verified_in_seconds(void **state) {
   OK(ins_alloc(n, 1, &task));
   struct timespec from, to;
   clock_gettime(CLOCK_MONOTONIC, &from);
-  OK(ins_store_create(w->path, layout, NULL));
-  OK(ins_store_open(MPI_COMM_WORLD, w->path, layout, &store));
+  OK(ins_store_create(w->path, 1, &layout, NULL));
+  OK(ins_store_open(MPI_COMM_WORLD, w->path, 1, &layout, &store));
   for (size_t at = 0; at < n; at += step) {
     size_t *number;
     double *rows[INS_MAX_VARIABLES] = {0};
@@ -255,12 +255,12 @@ static void a_million_tasks_are_laid_out_and_verified_in_seconds(void **state) {
     OK(ins_alloc(step, sizeof *status, &status));
     OK(ins_alloc(step, sizeof(double), &rows[0]));
     for (size_t k = 0; k < step; k++) rows[0][k] = (double)(number[k] = at + k);
-    if (at != 500000) OK(ins_store_write(store, step, number, (void *const *)rows, status));
+    if (at != 500000) OK(ins_store_write(store, 0, step, number, (void *const *)rows, status));
     ins_free(&number);
     ins_free(&status);
     ins_free(&rows[0]);
   }
-  OK(ins_store_verify(store, 0, n, task));
+  OK(ins_store_verify(store, 0, 0, n, task));
   OK(ins_store_close(&store));
   clock_gettime(CLOCK_MONOTONIC, &to);
   for (size_t k = 0; k < n; k++)
@@ -290,10 +290,10 @@ static void rows_of_many_megabytes_are_verified(void **state) {
   OK(ins_alloc(2 * length, sizeof *data, &data));
   for (size_t i = 0; i < 2 * length; i++) data[i] = (float)i;
   rows[0] = data;
-  OK(ins_store_create(w->path, layout, NULL));
-  OK(ins_store_open(MPI_COMM_WORLD, w->path, layout, &store));
-  OK(ins_store_write(store, 2, number, rows, status));
-  OK(ins_store_verify(store, 0, 3, task));
+  OK(ins_store_create(w->path, 1, &layout, NULL));
+  OK(ins_store_open(MPI_COMM_WORLD, w->path, 1, &layout, &store));
+  OK(ins_store_write(store, 0, 2, number, rows, status));
+  OK(ins_store_verify(store, 0, 0, 3, task));
   assert_int_equal(task[0], INS_TASK_DONE);
   assert_int_equal(task[1], INS_TASK_PENDING);
   assert_int_equal(task[2], INS_TASK_DONE);
@@ -313,12 +313,12 @@ static void a_job_of_one_task_without_axes_has_a_file_too(void **state) {
   void *rows[INS_MAX_VARIABLES] = {&response};
   OK(ins_layout_create("one", &layout));
   fixture_variable(layout, (ins_variable){.name = "response", .dtype = INS_F64});
-  OK(ins_store_create(w->path, layout, NULL));
-  OK(ins_store_open(MPI_COMM_WORLD, w->path, layout, &store));
-  OK(ins_store_write(store, 1, &number, rows, &status));
-  OK(ins_store_verify(store, 0, 1, &task));
+  OK(ins_store_create(w->path, 1, &layout, NULL));
+  OK(ins_store_open(MPI_COMM_WORLD, w->path, 1, &layout, &store));
+  OK(ins_store_write(store, 0, 1, &number, rows, &status));
+  OK(ins_store_verify(store, 0, 0, 1, &task));
   assert_int_equal(task, INS_TASK_DONE);
-  OK(ins_store_read(store, 0, 1, &number, &back));
+  OK(ins_store_read(store, 0, 0, 1, &number, 0, 1, &back));
   assert_true(back == 4.5);
   OK(ins_store_close(&store));
   ins_layout_destroy(&layout);
@@ -331,12 +331,12 @@ static void tasks_out_of_range_or_order_are_refused(void **state) {
   const ins_status status[] = {INS_OK, INS_OK};
   uint8_t task[64];
   fixture_rows r = fixture_fill(w->layout, 2, backwards);
-  assert_int_equal(ins_store_write(store, 1, beyond, r.rows, status), INS_ERR_INTERNAL);
-  assert_int_equal(ins_store_write(store, 2, backwards, r.rows, status), INS_ERR_INTERNAL);
-  assert_int_equal(ins_store_verify(store, 20, 5, task), INS_ERR_INTERNAL);
-  assert_int_equal(ins_store_write_summary(store, MEAN, 6, r.rows[MEI]), INS_ERR_INTERNAL);
-  assert_int_equal(ins_store_write_summary(store, MEI, 0, r.rows[MEI]), INS_ERR_INTERNAL);
-  OK(ins_store_verify(store, 0, w->n, task));
+  assert_int_equal(ins_store_write(store, 0, 1, beyond, r.rows, status), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_write(store, 0, 2, backwards, r.rows, status), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_verify(store, 0, 20, 5, task), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_write_summary(store, 0, MEAN, 6, r.rows[MEI]), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_write_summary(store, 0, MEI, 0, r.rows[MEI]), INS_ERR_INTERNAL);
+  OK(ins_store_verify(store, 0, 0, w->n, task));
   for (size_t k = 0; k < w->n; k++) assert_int_equal(task[k], INS_TASK_PENDING);
   fixture_free(&r);
   OK(ins_store_close(&store));

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Killed with SIGKILL at random moments, layout and close among them, with another number of ranks at every
-# resume: in the end the file is that of an undisturbed run. Usage: kill.sh [KILLS] [SEED]
+# resume: in the end the file is that of an undisturbed run. Usage: kill.sh [KILLS] [SEED] [JOB]
 . "$(dirname "$0")/lib.sh"
 kills=${1:-20}
 seed=${2:-1}
-job="$(cd "$(dirname "$0")" && pwd)/small.yaml"
+job="$(cd "$(dirname "$0")" && pwd)/${3:-small.yaml}"
 cd "$scratch" || exit 1
 
-more="neurons=0:8 seeds=0:4 stop.max_iterations=40 stop.patience=null"
+more=
+[ -n "${3:-}" ] || more="neurons=0:8 seeds=0:4 stop.max_iterations=40 stop.patience=null"
 start=$(date +%s%N)
 # shellcheck disable=SC2086
 run 2 "$job" output=whole.h5 $more || fail "undisturbed run"

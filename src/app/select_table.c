@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "select_table.h"
+
+#include <errno.h>
+#include <hdf5.h>
+#include <hdf5_hl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "insilico/memory.h"
+#include "insilico/yaml.h"
+
+enum { MOST_NEURONS = 100000000, LONGEST_TEXT = 4096, MOST_AXES = 32, NOT_DONE = 2 };
+
+typedef struct file {
+  const char *path; /* of whoever opened it: for messages while it is open */
+  hid_t id, axis;   /* the scale `neuron` */
+  size_t n;
+  const char **names; /* [n_columns] */
+  size_t n_columns, names_capacity, columns_capacity;
+  ins_column *columns; /* unread ones are all zero */
+} file;
+
+static ins_status damaged(const file *f, const char *name) {
+  return ins_fail(INS_ERR_FORMAT, "%s: damaged: %s cannot be read", f->path, name);
+}
+
+/* ---- finding variables ------------------------------------------------------------------------
+ */
+
+/* Axes of a dataset, or -1. */
+static int shape_of(hid_t set, hsize_t dims[MOST_AXES]) {
+  hid_t space = H5Dget_space(set);
+  int rank = space < 0 || H5Sis_simple(space) <= 0 ? -1 : H5Sget_simple_extent_ndims(space);
+  if (rank > MOST_AXES || (rank > 0 && H5Sget_simple_extent_dims(space, dims, NULL) < 0)) rank = -1;
+  if (space >= 0) H5Sclose(space);
+  return rank;
+}
+
+static bool is_axis_of(const file *f, hid_t set, unsigned dimension) {
+  return H5DSis_attached(set, f->axis, dimension) > 0;
+}
+
+/* Single letters, as netCDF keeps texts. */
+static bool is_letters(hid_t type) {
+  return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+         H5Tget_size(type) == 1;
+}
+
+static bool is_column(const file *f, const char *name, hid_t set) {
+  hsize_t dims[MOST_AXES] = {0};
+  hid_t type = H5Dget_type(set);
+  const int rank = shape_of(set, dims);
+  const H5T_class_t class = H5Tget_class(type);
+  const bool letters = is_letters(type);
+  H5Tclose(type);
+  if (rank < 1 || dims[0] != f->n || strcmp(name, "checksum") == 0) return false;
+  if (strcmp(name, "neuron") != 0 && !is_axis_of(f, set, 0)) return false;
+  if (rank == 2) return letters && dims[1] >= 1 && dims[1] <= LONGEST_TEXT;
+  return rank == 1 && (class == H5T_INTEGER || class == H5T_FLOAT);
+}
+
+static herr_t add_column(hid_t group, const char *name, const H5L_info_t *info, void *data) {
+  file *f = data;
+  H5O_info_t about;
+  if (info->type != H5L_TYPE_HARD ||
+      H5Oget_info_by_name2(group, name, &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+      about.type != H5O_TYPE_DATASET)
+    return 0;
+  hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
+  if (set < 0) return 0;
+  const bool wanted = is_column(f, name, set);
+  H5Dclose(set);
+  if (!wanted) return 0;
+  if (ins_grow(&f->names, &f->names_capacity, f->n_columns + 1, sizeof *f->names) != INS_OK)
+    return -1;
+  f->names[f->n_columns] = strdup(name);
+  return f->names[f->n_columns++] ? 0 : -1;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* The value that stands for a missing one; NaN: none does. */
+static double fill_of(hid_t set) {
+  double fill = NAN;
+  if (H5Aexists(set, "_FillValue") <= 0) return NAN;
+  hid_t attribute = H5Aopen(set, "_FillValue", H5P_DEFAULT), space = H5Aget_space(attribute);
+  if (space < 0 || H5Sget_simple_extent_npoints(space) != 1 ||
+      H5Aread(attribute, H5T_NATIVE_DOUBLE, &fill) < 0)
+    fill = NAN;
+  if (space >= 0) H5Sclose(space);
+  if (attribute >= 0) H5Aclose(attribute);
+  return fill;
+}
+
+static ins_status read_numbers(const file *f, const char *name, hid_t set, ins_column *column) {
+  double *x;
+  ins_status status = ins_alloc(f->n, sizeof *x, &x);
+  if (status != INS_OK) return status;
+  if (H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x) < 0) {
+    ins_free(&x);
+    return damaged(f, name);
+  }
+  const double fill = fill_of(set);
+  for (size_t i = 0; i < f->n; i++)
+    if (x[i] == fill) x[i] = NAN;
+  column->numbers = x;
+  return INS_OK;
+}
+
+/* Rows of letters, padded with zeros. */
+static ins_status read_texts(const file *f, const char *name, hid_t set, hid_t type, size_t width,
+                             ins_column *column) {
+  char *letters = NULL, *rows = NULL;
+  size_t bytes = 0;
+  if (!ins_mul(f->n, width + 1, &bytes))
+    return ins_fail(INS_ERR_FORMAT, "%s: damaged: %s has an impossible shape", f->path, name);
+  ins_status status = ins_alloc(f->n, sizeof *column->texts, &column->texts);
+  if (status == INS_OK) status = ins_alloc(bytes, 1, &rows);
+  if (status == INS_OK) status = ins_alloc(bytes, 1, &letters);
+  if (status == INS_OK && H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, letters) < 0)
+    status = damaged(f, name);
+  for (size_t i = 0; status == INS_OK && i < f->n; i++) {
+    column->texts[i] = rows + i * (width + 1);
+    memcpy(column->texts[i], letters + i * width, width);
+  }
+  if (status != INS_OK) ins_free(&column->texts);
+  if (status != INS_OK) ins_free(&rows);
+  ins_free(&letters);
+  return status;
+}
+
+static ins_status load(void *self, size_t which, const ins_column **out) {
+  file *f = self;
+  ins_column *column = &f->columns[which];
+  const char *name = f->names[which];
+  hsize_t dims[MOST_AXES] = {0};
+  *out = column;
+  if (column->numbers || column->texts) return INS_OK;
+  hid_t set = H5Dopen2(f->id, name, H5P_DEFAULT);
+  if (set < 0) return damaged(f, name);
+  hid_t type = H5Dget_type(set);
+  column->kind = is_letters(type)                    ? INS_COLUMN_TEXT
+                 : H5Tget_class(type) == H5T_INTEGER ? INS_COLUMN_WHOLE
+                                                     : INS_COLUMN_REAL;
+  ins_status status = shape_of(set, dims) < 1 ? damaged(f, name) : INS_OK;
+  if (status == INS_OK)
+    status = column->kind == INS_COLUMN_TEXT
+                 ? read_texts(f, name, set, type, (size_t)dims[1], column)
+                 : read_numbers(f, name, set, column);
+  H5Tclose(type);
+  H5Dclose(set);
+  return status;
+}
+
+/* ---- which neurons are done -------------------------------------------------------------------
+ */
+
+/* Which of the axes is that of the neurons, or -1. */
+static int neuron_axis(const file *f, hid_t set, int rank) {
+  for (int d = 0; d < rank; d++)
+    if (is_axis_of(f, set, (unsigned)d)) return d;
+  return -1;
+}
+
+static void mark(ins_neurons *out, const int8_t *state, const hsize_t *dims, int rank, int axis) {
+  size_t before = 1, after = 1, n = (size_t)dims[axis];
+  for (int d = 0; d < axis; d++) before *= (size_t)dims[d];
+  for (int d = axis + 1; d < rank; d++) after *= (size_t)dims[d];
+  for (size_t i = 0; i < n; i++) {
+    bool failed = false;
+    for (size_t b = 0; b < before; b++)
+      for (size_t a = 0; a < after; a++) {
+        int8_t s = state[(b * n + i) * after + a];
+        if (s != 1) out->done[i] = false;
+        if (s == NOT_DONE) failed = true;
+      }
+    out->n_failed += failed;
+  }
+}
+
+/* `status` of the tasks; a neuron with several is done when all of them are. */
+static ins_status read_status(const file *f, ins_neurons *out) {
+  hsize_t dims[MOST_AXES];
+  int8_t *state = NULL;
+  size_t count = 1;
+  ins_status status = INS_OK;
+  for (size_t i = 0; i < f->n; i++) out->done[i] = true;
+  if (H5Lexists(f->id, "status", H5P_DEFAULT) <= 0) return INS_OK;
+  hid_t set = H5Dopen2(f->id, "status", H5P_DEFAULT);
+  int rank = set < 0 ? -1 : shape_of(set, dims), axis = rank < 0 ? -1 : neuron_axis(f, set, rank);
+  for (int d = 0; d < rank; d++)
+    if (!ins_mul(count, (size_t)dims[d], &count)) status = damaged(f, "status");
+  if (rank < 0) status = damaged(f, "status");
+  if (status == INS_OK && axis >= 0 && count > (size_t)H5Dget_storage_size(set))
+    status = damaged(f, "status");
+  if (status == INS_OK && axis >= 0 && dims[axis] == f->n) {
+    status = ins_alloc(count, 1, &state);
+    if (status == INS_OK && H5Dread(set, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, state) < 0)
+      status = damaged(f, "status");
+    if (status == INS_OK) mark(out, state, dims, rank, axis);
+  }
+  ins_free(&state);
+  if (set >= 0) H5Dclose(set);
+  return status;
+}
+
+/* ---- the job ----------------------------------------------------------------------------------
+ */
+
+/* A text attribute of fixed length, or NULL. */
+static char *text_attribute(hid_t id, const char *name) {
+  if (H5Aexists(id, name) <= 0) return NULL;
+  hid_t attribute = H5Aopen(id, name, H5P_DEFAULT), type = H5Aget_type(attribute);
+  char *text = NULL;
+  if (type >= 0 && H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0)
+    text = calloc(H5Tget_size(type) + 1, 1);
+  if (text && H5Aread(attribute, type, text) < 0) text[0] = '\0';
+  if (type >= 0) H5Tclose(type);
+  if (attribute >= 0) H5Aclose(attribute);
+  return text;
+}
+
+/* The session that the job was about. A file without a record says nothing of it. */
+static char *session_of(hid_t id) {
+  char *json = text_attribute(id, "job"), *session = NULL;
+  ins_value *job = NULL;
+  if (json && ins_yaml_parse(json, strlen(json), NULL, NULL, &job) == INS_OK) {
+    const char *name = ins_value_text_or(ins_map_get(job, "session"), NULL);
+    if (name) session = strdup(name);
+  }
+  ins_value_destroy(&job);
+  free(json);
+  return session;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+static ins_status open_file(file *f) {
+  if (access(f->path, R_OK) != 0)
+    return ins_fail(INS_ERR_IO, "%s: cannot be opened: %s", f->path, strerror(errno));
+  hid_t plain = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(plain, false, true);
+#endif
+  f->id = H5Fopen(f->path, H5F_ACC_RDONLY, plain);
+  H5Pclose(plain);
+  if (f->id >= 0) return INS_OK;
+  return ins_fail(INS_ERR_FORMAT, "%s: no results file: HDF5 cannot open it", f->path);
+}
+
+static ins_status find_axis(file *f) {
+  hsize_t dims[MOST_AXES] = {0};
+  f->axis = H5Lexists(f->id, "neuron", H5P_DEFAULT) > 0 ? H5Dopen2(f->id, "neuron", H5P_DEFAULT)
+                                                        : H5I_INVALID_HID;
+  if (f->axis < 0 || H5DSis_scale(f->axis) <= 0 || shape_of(f->axis, dims) != 1)
+    return ins_fail(INS_ERR_MISSING,
+                    "%s: has no axis `neuron` in its root; select reads the results of tuning and "
+                    "of other experiments on neurons",
+                    f->path);
+  if (dims[0] > MOST_NEURONS)
+    return ins_fail(INS_ERR_FORMAT, "%s: damaged: it claims %llu neurons", f->path,
+                    (unsigned long long)dims[0]);
+  f->n = (size_t)dims[0];
+  return INS_OK;
+}
+
+static ins_status find_columns(file *f) {
+  hsize_t next = 0;
+  if (H5Literate(f->id, H5_INDEX_NAME, H5_ITER_INC, &next, add_column, f) < 0)
+    return damaged(f, "the list of variables");
+  return ins_alloc(f->n_columns, sizeof *f->columns, &f->columns);
+}
+
+static ins_status read_neurons(file *f, ins_neurons *out) {
+  const ins_column *column;
+  size_t which = 0;
+  while (which < f->n_columns && strcmp(f->names[which], "neuron") != 0) which++;
+  if (which == f->n_columns) return damaged(f, "neuron");
+  ins_status status = load(f, which, &column);
+  if (status != INS_OK) return status;
+  out->n = f->n;
+  out->number = column->numbers;
+  out->columns = (ins_columns){f->names, f->n_columns, load, f};
+  out->session = session_of(f->id);
+  status = ins_alloc(f->n, sizeof *out->done, &out->done);
+  return status == INS_OK ? read_status(f, out) : status;
+}
+
+ins_status ins_neurons_open(const char *path, ins_neurons *out) {
+  file *f;
+  *out = (ins_neurons){0};
+  ins_status status = ins_alloc(1, sizeof *f, &f);
+  if (status != INS_OK) return status;
+  *f = (file){.path = path, .id = H5I_INVALID_HID, .axis = H5I_INVALID_HID};
+  out->file = f;
+  status = open_file(f);
+  if (status == INS_OK) status = find_axis(f);
+  if (status == INS_OK) status = find_columns(f);
+  if (status == INS_OK) status = read_neurons(f, out);
+  if (status != INS_OK) ins_neurons_close(out);
+  return status;
+}
+
+void ins_neurons_close(ins_neurons *neurons) {
+  file *f = neurons->file;
+  for (size_t i = 0; f && i < f->n_columns; i++) {
+    free((char *)f->names[i]);
+    if (!f->columns) continue;
+    if (f->columns[i].texts && f->n) ins_free(&f->columns[i].texts[0]);
+    ins_free(&f->columns[i].texts);
+    ins_free(&f->columns[i].numbers);
+  }
+  if (f) {
+    if (f->axis >= 0) H5Dclose(f->axis);
+    if (f->id >= 0) H5Fclose(f->id);
+    ins_free(&f->names);
+    ins_free(&f->columns);
+  }
+  ins_free(&neurons->done);
+  free(neurons->session);
+  ins_free(&neurons->file);
+  *neurons = (ins_neurons){0};
+}

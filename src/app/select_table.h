@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/** The neurons of a results file and the variables over them. Private to the room. */
+#ifndef INSILICO_APP_SELECT_TABLE_H
+#define INSILICO_APP_SELECT_TABLE_H
+
+#include "select_expression.h"
+
+typedef struct ins_neurons {
+  size_t n;
+  double *number;  /* [n] the neuron's number in the model */
+  bool *done;      /* [n] all its tasks in the root of the file are done */
+  size_t n_failed; /* of those that are not done: neurons with a failed task; others are pending */
+  char *session;   /* of the job that made the results; NULL: all sessions, or not known */
+  ins_columns columns;
+  void *file;
+} ins_neurons;
+
+/** Opens the results file PATH, which a run may be writing: plain access, no locks. Numbers are
+ * read when they are asked for. Variables are those of the root that have the axis `neuron` and no
+ * other (texts have that of their letters too), with missing values as NaN.
+ * @return INS_OK; INS_ERR_IO (cannot be opened); INS_ERR_FORMAT (no HDF5 file, damaged);
+ * INS_ERR_MISSING (has no neurons); INS_ERR_MEMORY */
+ins_status ins_neurons_open(const char *path, ins_neurons *out) INS_CHECKED;
+void ins_neurons_close(ins_neurons *neurons);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "insilico/hash.h"
+#include "insilico/log.h"
+#include "insilico/memory.h"
+#include "tuning_parts.h"
+
+enum { MAX_CONDITIONS = 1000000, RANGE_CHECKED = 200 };
+
+/* ---- parameters and conditions --------------------------------------------------------------- */
+
+bool ins_parameter_is_text(const ins_parameter *p) {
+  return p->key->type == INS_KEY_TEXT;
+}
+
+void ins_condition_index(const ins_tuned_stimulus *s, size_t k, size_t *index) {
+  for (size_t p = s->n_parameters; p-- > 0;) {
+    index[p] = k % s->parameters[p].n;
+    k /= s->parameters[p].n;
+  }
+}
+
+size_t ins_condition_number(const ins_tuned_stimulus *s, const size_t *index) {
+  size_t k = 0;
+  for (size_t p = 0; p < s->n_parameters; p++) k = k * s->parameters[p].n + index[p];
+  return k;
+}
+
+void ins_condition_coordinates(const ins_tuned_stimulus *s, size_t k, int64_t *out) {
+  size_t index[INS_TUNING_PARAMETERS];
+  ins_condition_index(s, k, index);
+  for (size_t p = 0; p < s->n_parameters; p++) {
+    const ins_value *value = s->parameters[p].values->children.items[index[p]];
+    const double number = ins_value_real_or(value, 0);
+    if (value->kind == INS_TEXT)
+      out[p] = (int64_t)ins_xxh3(value->text, strlen(value->text), 0);
+    else
+      memcpy(&out[p], &number, sizeof number);
+  }
+}
+
+/* The number a reference stands for where the cell has none: the key's own default. */
+static double default_of(const ins_key *key) {
+  return key->fallback ? strtod(key->fallback, NULL) : (double)NAN;
+}
+
+/* Where null is a value, it is that of a key without default. */
+ins_value *ins_number_or_null(double x) {
+  return isnan(x) ? ins_value_null() : ins_value_real(x);
+}
+
+static ins_status take_key(ins_tuned_stimulus *s, const ins_key *key) {
+  const ins_value *value = ins_map_get(s->settings, key->name);
+  if ((key->flags & INS_KEY_REFERENCE) && value && value->kind == INS_TEXT) {
+    if (s->n_references == INS_TUNING_REFERENCES)
+      return ins_fail(INS_ERR_ARGUMENT, "stimulus %s refers to more than %d indices", s->name,
+                      INS_TUNING_REFERENCES);
+    s->references[s->n_references++] =
+        (ins_reference){.key = key, .otherwise = default_of(key), .field = SIZE_MAX};
+    return INS_OK;
+  }
+  if (!(key->flags & INS_KEY_MANY) || !value || value->kind != INS_LIST || value->children.n < 2)
+    return INS_OK;
+  if (s->n_parameters == INS_TUNING_PARAMETERS)
+    return ins_fail(INS_ERR_ARGUMENT, "stimulus %s lists several values of more than %d keys",
+                    s->name, INS_TUNING_PARAMETERS);
+  s->parameters[s->n_parameters++] =
+      (ins_parameter){.key = key, .n = value->children.n, .values = value};
+  size_t n;
+  if (!ins_mul(s->n_conditions, value->children.n, &n) || n > MAX_CONDITIONS)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "stimulus %s has more than %d conditions; list fewer values, or make it two "
+                    "stimuli",
+                    s->name, MAX_CONDITIONS);
+  s->n_conditions = n;
+  return INS_OK;
+}
+
+static ins_status set_single(const ins_tuned_stimulus *s, const ins_key *key, const size_t *index,
+                             ins_value *settings) {
+  const ins_value *value = ins_map_get(s->settings, key->name);
+  if (!(key->flags & INS_KEY_MANY) || !value || value->kind != INS_LIST) return INS_OK;
+  size_t at = 0;
+  for (size_t p = 0; p < s->n_parameters; p++)
+    if (s->parameters[p].key == key) at = index[p];
+  return ins_map_take(settings, key->name, ins_value_copy(value->children.items[at]));
+}
+
+ins_status ins_condition_settings(const ins_tuned_stimulus *s, size_t k, ins_value **out) {
+  size_t index[INS_TUNING_PARAMETERS];
+  ins_condition_index(s, k, index);
+  *out = ins_value_copy(s->settings);
+  ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
+  for (const ins_key *key = s->kind->keys; status == INS_OK && key->name; key++)
+    status = set_single(s, key, index, *out);
+  for (size_t r = 0; status == INS_OK && r < s->n_references; r++)
+    status =
+        ins_map_take(*out, s->references[r].key->name, ins_value_real(s->references[r].otherwise));
+  if (status != INS_OK) ins_value_destroy(out);
+  return status;
+}
+
+/* ---- times ----------------------------------------------------------------------------------- */
+
+static ins_status try_at(ins_tuned_stimulus *s, const ins_value *settings) {
+  ins_scene *scene = NULL;
+  ins_status status = ins_scene_create(settings, &s->tuning->screen, &scene);
+  if (status != INS_OK) return status;
+  if (ins_scene_frames(scene) > s->shown) s->shown = ins_scene_frames(scene);
+  ins_scene_destroy(&scene);
+  return INS_OK;
+}
+
+/* A stimulus that goes to the cells may last longest for those in the corners. */
+static ins_status try_corners(ins_tuned_stimulus *s, ins_value *settings) {
+  const ins_screen *screen = &s->tuning->screen;
+  ins_status status = INS_OK;
+  for (int corner = 0; status == INS_OK && corner < 4; corner++) {
+    const double x = corner % 2 ? 2 * ins_screen_middle_x(screen) : 0,
+                 y = corner / 2 ? 2 * ins_screen_middle_y(screen) : 0;
+    status = ins_map_take(settings, "x_um", ins_value_real(x));
+    if (status == INS_OK) status = ins_map_take(settings, "y_um", ins_value_real(y));
+    if (status == INS_OK) status = try_at(s, settings);
+  }
+  return status;
+}
+
+static ins_status try_conditions(ins_tuned_stimulus *s) {
+  ins_status status = INS_OK;
+  for (size_t k = 0; status == INS_OK && k < s->n_conditions; k++) {
+    ins_value *settings = NULL;
+    status = ins_condition_settings(s, k, &settings);
+    if (status == INS_OK) status = try_at(s, settings);
+    if (status == INS_OK && s->at_cell) status = try_corners(s, settings);
+    ins_value_destroy(&settings);
+  }
+  return status;
+}
+
+static void set_times(ins_tuned_stimulus *s) {
+  const ins_tuning *t = s->tuning;
+  const size_t after =
+      ins_screen_frames(&t->screen, ins_value_real_or(ins_map_get(s->settings, "after_s"), 0));
+  const size_t least = ins_model_least_frames(t->context->model);
+  size_t lead = t->screen.still ? t->lag : t->lag > t->history ? t->lag : t->history;
+  s->before =
+      ins_screen_frames(&t->screen, ins_value_real_or(ins_map_get(s->settings, "before_s"), 0));
+  s->n_kept = s->before + s->shown + after;
+  if (lead + s->n_kept < least) lead = least - s->n_kept;
+  s->onset = lead + s->before;
+  s->n_frames = lead + s->n_kept;
+  s->first_kept = lead - t->lag;
+}
+
+/* ---- warnings -------------------------------------------------------------------------------- */
+
+static void warn_of_frequencies(const ins_tuned_stimulus *s) {
+  const ins_value *listed = ins_map_get(s->settings, "temporal_frequency_hz");
+  const double seconds = (double)s->shown / s->tuning->screen.rate_hz;
+  for (size_t i = 0; i < ins_value_count(listed); i++) {
+    const double hz = ins_value_real_or(listed->children.items[i], 0);
+    if (hz > 0 && hz * seconds < 0.999)
+      ins_log(INS_LOG_WARNING,
+              "stimulus %s: %g Hz makes %.2f cycles in the %.2f s that it lasts; its responses are "
+              "to part of a cycle (duration_s of %.3g would hold one)",
+              s->name, hz, hz * seconds, seconds, 1 / hz);
+  }
+}
+
+static void widen(size_t n_channels, float (*extent)[2], float (*range)[2]) {
+  for (size_t c = 0; c < n_channels; c++) {
+    extent[c][0] = fminf(extent[c][0], range[c][0]);
+    extent[c][1] = fmaxf(extent[c][1], range[c][1]);
+  }
+}
+
+/* Of very many conditions, some two hundred throughout are looked at. */
+static ins_status warn_of_range(const ins_tuned_stimulus *s) {
+  const ins_tuning *t = s->tuning;
+  const size_t n = t->screen.n_channels, step = (s->n_conditions - 1) / RANGE_CHECKED + 1;
+  float extent[INS_MAX_CHANNELS][2], range[INS_MAX_CHANNELS][2], trained[INS_MAX_CHANNELS][2];
+  ins_text text = {0};
+  ins_status status = INS_OK;
+  for (size_t c = 0; c < n; c++) {
+    extent[c][0] = INFINITY;
+    extent[c][1] = -INFINITY;
+  }
+  for (size_t k = 0; status == INS_OK && k < s->n_conditions; k += step) {
+    ins_value *settings = NULL;
+    ins_scene *scene = NULL;
+    status = ins_condition_settings(s, k, &settings);
+    if (status == INS_OK) status = ins_scene_create(settings, &t->screen, &scene);
+    if (status == INS_OK) {
+      ins_scene_range(scene, range);
+      widen(n, extent, range);
+    }
+    ins_scene_destroy(&scene);
+    ins_value_destroy(&settings);
+  }
+  memcpy(trained, t->trained, sizeof trained);
+  if (status == INS_OK && ins_range_warning(n, extent, trained, &text))
+    ins_log(INS_LOG_WARNING, "stimulus %s: %s", s->name, text.data);
+  ins_text_free(&text);
+  return status;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+static ins_status resolve(ins_tuned_stimulus *s) {
+  ins_status status = INS_OK;
+  for (const ins_key *key = s->kind->keys; status == INS_OK && key->name; key++)
+    status = take_key(s, key);
+  if (status != INS_OK) return status;
+  const bool placed = ins_value_count(ins_map_get(s->settings, "x_um")) ||
+                      ins_value_count(ins_map_get(s->settings, "y_um"));
+  if (s->at_cell && placed)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "it has place: cell and a place of its own (x_um, y_um); leave one out");
+  if (s->n_references && !s->at_cell)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s stands for a number of each neuron, which needs place: cell",
+                    s->references[0].key->name);
+  status = try_conditions(s);
+  if (status == INS_OK && strcmp(s->measure, "f1") == 0 &&
+      !ins_map_get(s->settings, "temporal_frequency_hz"))
+    status = ins_fail(INS_ERR_ARGUMENT, "measure f1 needs a stimulus with temporal_frequency_hz");
+  return status;
+}
+
+ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *settings,
+                                     ins_tuned_stimulus *out) {
+  const char *kind = ins_value_text_or(ins_map_get(settings, "kind"), "");
+  *out = (ins_tuned_stimulus){.tuning = tuning, .settings = settings, .n_conditions = 1};
+  out->kind = ins_variant_find(ins_generators, kind);
+  if (!out->kind) return ins_fail(INS_ERR_INTERNAL, "there is no stimulus '%s'", kind);
+  out->generator = out->kind->ops;
+  out->name = ins_value_text_or(ins_map_get(settings, "name"), kind);
+  out->at_cell = !strcmp(ins_value_text_or(ins_map_get(settings, "place"), "field"), "cell");
+  out->measure = ins_value_text_or(ins_map_get(settings, "measure"), out->generator->measure);
+  out->n_search = (size_t)ins_value_int_or(ins_map_get(settings, "refine"), 0);
+  char place[512];
+  ins_status status = resolve(out);
+  if (status != INS_OK)
+    return ins_within(status, "%sstimulus %s", ins_value_place(settings, place, sizeof place),
+                      out->name);
+  set_times(out);
+  if (!tuning->context->speaks) return INS_OK;
+  if (!tuning->screen.still) warn_of_frequencies(out);
+  return warn_of_range(out);
+}
+
+void ins_tuned_stimulus_clear(ins_tuned_stimulus *s) {
+  for (size_t c = 0; c < s->n_curves; c++) {
+    free(s->curves[c].prefix);
+    ins_free(&s->curves[c].root);
+  }
+  ins_present_end(s);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Before and after the run: the results file is laid out or taken up, the journal opened and closed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "insilico/comm.h"
+#include "insilico/file.h"
+#include "insilico/journal.h"
+#include "insilico/log.h"
+#include "insilico/memory.h"
+#include "protocol.h"
+
+static const double lock_patience_s = 10;
+
+/* ---- lay out or resume ----------------------------------------------------------------------- */
+
+static const char *output_of(const run *r) {
+  return ins_value_text_or(ins_map_get(r->context->job->settings, "output"), "");
+}
+
+/* Inputs are known by their contents: a moved file is the same, a changed one is not. */
+static ins_status check_same_input(const char *path, const char *key, const char *what,
+                                   const ins_value *old, const ins_value *new) {
+  const char *before = ins_value_text_or(ins_map_get(old, key), "");
+  const char *now = ins_value_text_or(ins_map_get(new, key), "");
+  if (strcmp(before, now) == 0) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "%s holds results of another %s (sha256 %.12s..., now %.12s...); choose another "
+                  "output, or start over with --fresh",
+                  path, what, before, now);
+}
+
+/* The path was agreed before the lock was held: another run may have begun the file in between. */
+static ins_status check_same_path(const char *path, const ins_store_facts *facts,
+                                  const ins_value *attributes) {
+  const char *now = ins_value_text_or(ins_map_get(attributes, "instruction_set"), "");
+  if (!facts->instruction_set || strcmp(facts->instruction_set, now) == 0) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "%s was begun with instruction set '%s' by another run just now; run again", path,
+                  facts->instruction_set);
+}
+
+/* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job.
+ */
+static ins_status take_up(const run *r, const ins_value *attributes, const ins_store_facts *facts,
+                          office *o) {
+  const char *path = output_of(r);
+  const char *job = ins_value_text_or(ins_map_get(attributes, "job"), "");
+  if (facts->opens) {
+    if (!facts->job_json)
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "%s exists and was not written by insilico; choose another output", path);
+    ins_status status = ins_job_continues(r->context->job, facts->job_json);
+    if (status != INS_OK) return ins_within(status, "%s exists", path);
+    status = check_same_input(path, "model_sha256", "model", facts->attributes, attributes);
+    if (status == INS_OK)
+      status =
+          check_same_input(path, "stimulus_sha256", "stimulus file", facts->attributes, attributes);
+    if (status == INS_OK) status = check_same_path(path, facts, attributes);
+    if (status != INS_OK) return status;
+    if (facts->same_axes && strcmp(job, facts->job_json) == 0) return INS_OK;
+  }
+  ins_status status = ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
+  if (status == INS_OK)
+    ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path,
+            facts->opens ? "laid out anew for the extended job"
+                         : "was damaged and is laid out anew",
+            o->n_kept);
+  return status;
+}
+
+ins_status prepare_file(const run *r, const ins_value *attributes, bool fresh, office *o) {
+  const char *path = output_of(r);
+  ins_store_facts facts = {0};
+  ins_status status = ins_file_make_parents(path);
+  if (status == INS_OK) status = ins_lock_take(path, lock_patience_s, &o->lock);
+  if (status == INS_OK) status = ins_store_probe(path, r->stages.n, r->stages.layout, &facts);
+  if (status == INS_OK) {
+    if (facts.exists && !fresh)
+      status = take_up(r, attributes, &facts, o);
+    else
+      status = ins_store_create(path, r->stages.n, r->stages.layout, attributes);
+  }
+  if (status == INS_OK) status = ins_journal_open(path, &o->journal);
+  ins_store_facts_clear(&facts);
+  return status;
+}
+
+/* ---- the journal's opening and closing lines ------------------------------------------------- */
+
+static ins_status add_text(ins_value *map, const char *key, const char *text) {
+  return text ? ins_map_take(map, key, ins_value_text(text)) : INS_OK;
+}
+
+static ins_status start_fields(const run *r, const char *hosts, const ins_run_report *report,
+                               ins_value *fields) {
+  ins_value *list = ins_value_list();
+  ins_status status = list ? INS_OK : INS_ERR_MEMORY;
+  for (int k = 0; status == INS_OK && k < r->size; k++)
+    status = ins_list_take(list, ins_value_text(hosts + (size_t)k * MPI_MAX_PROCESSOR_NAME));
+  if (status == INS_OK)
+    status = ins_map_take(fields, "hosts", list);
+  else
+    ins_value_destroy(&list);
+  if (status == INS_OK) status = ins_map_take(fields, "ranks", ins_value_int(r->size));
+  if (status == INS_OK)
+    status = ins_map_take(fields, "tasks", ins_value_int((int64_t)report->n_tasks));
+  if (status == INS_OK)
+    status = ins_map_take(fields, "kept", ins_value_int((int64_t)report->n_kept));
+  if (status == INS_OK)
+    status = add_text(fields, "instruction_set", ins_kernels_name(r->context->kernels));
+  if (status == INS_OK) status = add_text(fields, "slurm_job_id", getenv("SLURM_JOB_ID"));
+  if (status == INS_OK) status = add_text(fields, "slurm_restarts", getenv("SLURM_RESTART_COUNT"));
+  return status;
+}
+
+/* Collective: every rank names its host. */
+ins_status open_journal(const run *r, office *o, const ins_run_report *report) {
+  char mine[MPI_MAX_PROCESSOR_NAME] = "", *all = NULL;
+  int length;
+  ins_status status = INS_OK;
+  if (r->rank == 0) status = ins_alloc((size_t)r->size, sizeof mine, &all);
+  if ((status = ins_agree(r->comm, status)) != INS_OK) return status;
+  MPI_Get_processor_name(mine, &length);
+  MPI_Gather(mine, sizeof mine, MPI_CHAR, all, sizeof mine, MPI_CHAR, 0, r->comm);
+  if (r->rank != 0) return INS_OK;
+  ins_value *fields = ins_value_map();
+  if (fields && start_fields(r, all, report, fields) != INS_OK) ins_value_destroy(&fields);
+  ins_journal_write(o->journal, "start", fields);
+  ins_free(&all);
+  return INS_OK;
+}
+
+void close_journal(office *o, ins_status status, const ins_run_report *report) {
+  ins_value *fields = ins_value_map();
+  if (fields &&
+      (ins_map_take(fields, "status", ins_value_text(ins_status_name(status))) != INS_OK ||
+       ins_map_take(fields, "message", ins_value_text(status == INS_OK ? "" : ins_message())) !=
+           INS_OK ||
+       ins_map_take(fields, "done", ins_value_int((int64_t)report->n_done)) != INS_OK ||
+       ins_map_take(fields, "failed", ins_value_int((int64_t)report->n_failed)) != INS_OK ||
+       ins_map_take(fields, "seconds", ins_value_real(report->seconds)) != INS_OK))
+    ins_value_destroy(&fields);
+  ins_journal_write(o->journal, status == INS_ERR_STOPPED ? "stop" : "end", fields);
+  ins_journal_close(&o->journal);
+}
