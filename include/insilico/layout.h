@@ -49,13 +49,13 @@ typedef struct ins_layout {
   ins_axis axes[INS_MAX_AXES];
   int n_variables;
   ins_variable variables[INS_MAX_VARIABLES]; /* strings copied, freed with the layout */
-  size_t batch; /* tasks that compute together: [k*batch, (k+1)*batch); at least 1 */
-  int reduced;  /* task axis that summaries run over, or -1: no summaries; set before variables
-                   that have it as their own are added */
-  uint64_t unread; /* bit k: no row depends on stage k of the job, so they stay when its tasks become
-                      others; rows of a stage behind others are otherwise computed again then. (An
-                      axis that both have, as `neuron`, may grow: rows are taken to depend on those
-                      with their own coordinate) */
+  size_t batch;    /* tasks that compute together: [k*batch, (k+1)*batch); at least 1 */
+  int reduced;     /* task axis that summaries run over, or -1: no summaries; set before variables
+                      that have it as their own are added */
+  uint64_t unread; /* bit k: no row depends on stage k of the job, so they stay when its tasks
+                      become others; rows of a stage behind others are otherwise computed again
+                      then. (An axis that both have, as `neuron`, may grow: rows are taken to depend
+                      on those with their own coordinate) */
 } ins_layout;
 
 ins_status ins_layout_create(const char *title, ins_layout **out) INS_CHECKED;

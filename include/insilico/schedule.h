@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** Running an experiment on all ranks: lay out or resume, then stage by stage: deal, compute, write,
- * sum up.
+/** Running an experiment on all ranks: lay out or resume, then stage by stage: deal, compute,
+ * write, sum up.
  *
  * Rank 0 deals runs of batches; a worker asks for its next deal when it starts one, so that nobody
  * waits. On small runs rank 0 computes too and answers between iterations. The run phase has no
@@ -47,7 +47,7 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
                    const ins_experiment_context *context, const ins_value *attributes,
                    const ins_run_options *options, ins_run_report *report) INS_CHECKED;
 
-/** Catches SIGUSR1, SIGTERM and SIGINT: a second SIGINT ends the process at once. */
+/** Catches SIGUSR1, SIGTERM and SIGINT from now on: a second SIGINT ends the process at once. */
 void ins_signals_catch(void);
 /** Undoes that: they end the process again. */
 void ins_signals_release(void);

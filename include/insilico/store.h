@@ -26,8 +26,8 @@ typedef struct ins_store ins_store;
 /** Do these stages fit into one file? Also found by those that lay out; here before anything is
  * begun.
  * @return INS_OK; INS_ERR_ARGUMENT (two stages of one name, one named like a variable or an axis of
- *         the root or like what keeps the books); INS_ERR_INTERNAL (names or types that files cannot
- *         hold, two stages in the root) */
+ *         the root or like what keeps the books); INS_ERR_INTERNAL (names or types that files
+ * cannot hold, two stages in the root) */
 ins_status ins_store_check(size_t n_stages, ins_layout *const *stages) INS_CHECKED;
 
 /** Lays out PATH: groups, axes, datasets, attributes, all tasks pending; in PATH.part, synced,
@@ -40,12 +40,12 @@ ins_status ins_store_create(const char *path, size_t n_stages, ins_layout *const
                             const ins_value *attributes) INS_CHECKED;
 
 /** As ins_store_create, then copies from the results file OLD every row whose checksum holds and
- * whose coordinates are in the stage of the same name, and puts the new file in place of `path`. OLD
- * may be `path`, may have other lengths of its task axes, and may be damaged: unreadable rows are
- * left pending, and one that HDF5 does not open any more is searched for rows where the new layout
- * has them. Rows of a stage that may depend on an earlier one that is new or whose tasks are others
- * now (ins_layout.unread) are left pending too: they are computed again. *n_kept = tasks copied. One
- * rank only. On failure `path` is as it was.
+ * whose coordinates are in the stage of the same name, and puts the new file in place of `path`.
+ * OLD may be `path`, may have other lengths of its task axes, and may be damaged: unreadable rows
+ * are left pending, and one that HDF5 does not open any more is searched for rows where the new
+ * layout has them. Rows of a stage that may depend on an earlier one that is new or whose tasks are
+ * others now (ins_layout.unread) are left pending too: they are computed again. *n_kept = tasks
+ * copied. One rank only. On failure `path` is as it was.
  * @return INS_OK; INS_ERR_ARGUMENT (variables or axes within rows differ: named; finished tasks of
  * `path` itself have no place in `stages`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */
 ins_status ins_store_relayout(const char *path, const char *old, size_t n_stages,

@@ -83,6 +83,9 @@ extern const ins_analysis ins_chirp_analysis; /* a chirp, n = 1 */
 extern const ins_analysis
     ins_response_analysis; /* anything: quality index, sparseness, is it tuned */
 
+/** All of them; ends with NULL. */
+extern const ins_analysis *const ins_analyses[];
+
 /* ---- receptive fields
  * ---------------------------------------------------------------------------- */
 /** A linear receptive field w[c,lag,y,x]: what one unit of stimulus adds to the response. */

@@ -6,24 +6,25 @@
 #include "insilico/fetch.h"
 #include "insilico/generator.h"
 #include "insilico/optimise.h"
+#include "insilico/tuning.h"
 
 static const struct topic {
   const char *name;
   const ins_variant *variants;
 } topics[] = {
-    {"experiments", ins_experiments},
-    {"stimuli", ins_generators},
-    {"objectives", ins_objectives},
-    {"reducers", ins_reducers},
-    {"optimizers", ins_optimizers},
-    {"postprocessors", ins_postprocessors},
-    {"penalties", ins_penalties},
-    {"distributions", ins_distributions},
+    {"experiments", ins_experiments}, {"stimuli", ins_generators},
+    {"objectives", ins_objectives},   {"reducers", ins_reducers},
+    {"optimizers", ins_optimizers},   {"postprocessors", ins_postprocessors},
+    {"penalties", ins_penalties},     {"distributions", ins_distributions},
 };
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
 
 static void print_key(const ins_key *key, int depth) {
   printf("%*s%-*s %s", depth * 2 + 4, "", 22 - depth * 2, key->name, key->doc ? key->doc : "");
+  if (key->type == INS_KEY_TEXT && key->variants) {
+    for (const ins_variant *v = key->variants; v->name; v++)
+      printf("%s%s", v == key->variants ? ": " : ", ", v->name);
+  }
   if (key->units) printf(" [%s]", key->units);
   if (key->flags & INS_KEY_MANY) printf(" (one or several)");
   if (key->flags & INS_KEY_REFERENCE) printf(" (or measured, as 2 * sigma_um)");
@@ -36,11 +37,32 @@ static void print_key(const ins_key *key, int depth) {
     print_key(child, depth + 1);
 }
 
+static bool has_key_at(const ins_variant *v, size_t k, const char *name) {
+  for (size_t i = 0; v->keys && i <= k; i++)
+    if (!v->keys[i].name) return false;
+  return v->keys && strcmp(v->keys[k].name, name) == 0;
+}
+
+/* How many keys all kinds of a topic begin with. */
+static size_t shared_keys(const ins_variant *variants) {
+  const ins_key *first = variants->keys;
+  size_t n = 0;
+  for (; first && first[n].name; n++)
+    for (const ins_variant *v = variants; v->name; v++)
+      if (!has_key_at(v, n, first[n].name)) return n;
+  return n;
+}
+
 static void print_topic(const struct topic *topic, bool keys) {
+  const ins_variant *variants = topic->variants;
+  const size_t n_shared = keys && variants[0].name && variants[1].name ? shared_keys(variants) : 0;
   printf("%s\n", topic->name);
-  for (const ins_variant *v = topic->variants; v->name; v++) {
+  if (n_shared) printf("  keys of every kind\n");
+  for (size_t k = 0; k < n_shared; k++) print_key(&variants->keys[k], 0);
+  for (const ins_variant *v = variants; v->name; v++) {
     printf("  %-24s %s\n", v->name, v->doc);
-    for (const ins_key *key = v->keys; keys && key && key->name; key++) print_key(key, 0);
+    for (const ins_key *key = v->keys; keys && key && key->name; key++)
+      if (key >= v->keys + n_shared) print_key(key, 0);
   }
 }
 
@@ -53,6 +75,21 @@ static void print_models(void) {
 static void print_common_keys(void) {
   printf("keys of every job\n");
   for (const ins_key *key = ins_job_common_keys; key->name; key++) print_key(key, 0);
+}
+
+static void print_index(const ins_index *index) {
+  printf("    %-34s %s", index->name, index->long_name);
+  if (index->units && index->units[0] && strcmp(index->units, "1")) printf(" [%s]", index->units);
+  printf("%s%s\n", index->interval ? " (interval)" : "", index->test ? " (p, q)" : "");
+}
+
+static void print_indices(void) {
+  printf("indices of receptive fields\n");
+  for (size_t k = 0; k < ins_n_field_indices; k++) print_index(&ins_field_indices[k]);
+  for (const ins_analysis *const *a = ins_analyses; *a; a++) {
+    printf("indices of %s: %s\n", (*a)->name, (*a)->doc);
+    for (size_t k = 0; k < (*a)->n_indices; k++) print_index(&(*a)->indices[k]);
+  }
 }
 
 /* "optimizers" or "optimizer". */
@@ -85,15 +122,20 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     print_models();
     found = true;
   }
+  if (!wanted || strcmp(wanted, "indices") == 0) {
+    print_indices();
+    found = true;
+  }
   if (!wanted || strcmp(wanted, "keys") == 0) {
     print_common_keys();
     found = true;
   }
   if (!found) found = print_kind(wanted);
   if (!found)
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
-                    "optimizers, postprocessors, penalties, distributions, models, keys",
-                    wanted);
+    return ins_fail(
+        INS_ERR_ARGUMENT,
+        "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
+        "optimizers, postprocessors, penalties, distributions, models, indices, keys",
+        wanted);
   return INS_OK;
 }

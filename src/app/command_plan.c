@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -35,33 +36,40 @@ static double seconds_on(const outlook *o, size_t ranks) {
   return seconds;
 }
 
-static void print_tasks(const ins_layout *layout, const char *label, size_t n_tasks) {
-  printf("%-20s", label);
+static void print_tasks(const ins_layout *layout, size_t n_tasks) {
   for (int d = 0; d < layout->n_task_axes; d++)
     printf("%s%zu %s", d ? " x " : "", layout->axes[d].length, layout->axes[d].name);
-  printf(" = %zu", n_tasks);
+  if (layout->n_task_axes)
+    printf(" = %zu\n", n_tasks);
+  else
+    printf("1\n");
+}
+
+static const char *name_of(const ins_layout *layout) {
+  return layout->group ? layout->group : "(root)";
 }
 
 static void print_stages(const outlook *o) {
   char text[64];
-  const char *group = o->stages.layout[0]->group;
-  if (o->stages.n == 1 && !group) {
-    print_tasks(o->stages.layout[0], "tasks", o->all.n_tasks);
-    printf("\n");
+  int width = 0;
+  if (o->stages.n == 1) {
+    printf("%-20s", "tasks");
+    print_tasks(o->stages.layout[0], o->all.n_tasks);
     ins_print("batches", "%zu of %zu task%s", o->all.n_batches, o->stages.layout[0]->batch,
               o->stages.layout[0]->batch == 1 ? "" : "s");
     ins_print("time of a task", "%s at most (measured here)",
               ins_text_duration(o->all.seconds_per_task, text, sizeof text));
     return;
   }
-  ins_print("stages", "%zu, one after the other", o->stages.n);
+  ins_print("stages", "%zu, one after the other; times measured here", o->stages.n);
   for (size_t k = 0; k < o->stages.n; k++) {
-    const ins_layout *layout = o->stages.layout[k];
-    char label[64];
-    snprintf(label, sizeof label, "  %.60s", layout->group ? layout->group : "root");
-    print_tasks(layout, label, o->stage[k].n_tasks);
-    printf(", %s", ins_text_duration(o->stage[k].seconds, text, sizeof text));
-    printf(" (%s a task)\n", ins_text_duration(o->stage[k].seconds_per_task, text, sizeof text));
+    const int n = (int)strlen(name_of(o->stages.layout[k]));
+    width = n > width ? n : width;
+  }
+  for (size_t k = 0; k < o->stages.n; k++) {
+    printf("  %-*s  %12s   ", width, name_of(o->stages.layout[k]),
+           ins_text_duration(o->stage[k].seconds, text, sizeof text));
+    print_tasks(o->stages.layout[k], o->stage[k].n_tasks);
   }
   ins_print("tasks", "%zu", o->all.n_tasks);
 }
@@ -101,7 +109,7 @@ static void print_people(const outlook *o) {
   ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
   ins_print("results", "%s in %s", ins_text_bytes(o->file_bytes, text, sizeof text),
             ins_value_text_or(ins_map_get(o->ready->job->settings, "output"), ""));
-  for (size_t k = 0; k < o->stages.n; k++) print_variables(o->stages.layout[k]);
+  if (o->stages.n == 1) print_variables(o->stages.layout[0]); /* of a battery, hundreds */
 }
 
 static void add_axes(ins_text *text, const ins_layout *layout) {

@@ -101,24 +101,26 @@ static int cell(const selection *s, size_t k, size_t row, int width, bool print)
 
 static void print_table(const selection *s, bool in_session) {
   enum { MOST = 64 };
-  int width[MOST], first = (int)strlen(in_session ? "neuron_in_session" : "neuron");
-  size_t n = ins_expression_variables(s->condition);
-  if (n > MOST) n = MOST;
-  printf("%s", in_session ? "neuron_in_session" : "neuron");
-  for (size_t k = 0; k < n; k++) {
+  const char *first = in_session ? "neuron_in_session" : "neuron";
+  size_t column[MOST], n = 0; /* those that are not the first one again */
+  int width[MOST];
+  printf("%s", first);
+  for (size_t k = 0; k < ins_expression_variables(s->condition) && n < MOST; k++) {
     const char *name = ins_expression_name(s->condition, k);
-    width[k] = (int)strlen(name);
+    if (strcmp(name, first) == 0) continue;
     bool text = s->n && ins_expression_text(s->condition, k, s->row[0]);
+    width[n] = (int)strlen(name);
     for (size_t i = 0; i < s->n; i++) {
       int needed = cell(s, k, s->row[i], 0, false);
-      if (needed > width[k]) width[k] = needed;
+      if (needed > width[n]) width[n] = needed;
     }
-    printf(text ? "  %-*s" : "  %*s", width[k], name);
+    printf(text ? "  %-*s" : "  %*s", width[n], name);
+    column[n++] = k;
   }
   printf("\n");
   for (size_t i = 0; i < s->n; i++) {
-    printf("%*lld", first, called(s, i));
-    for (size_t k = 0; k < n; k++) cell(s, k, s->row[i], width[k], true);
+    printf("%*lld", (int)strlen(first), called(s, i));
+    for (size_t k = 0; k < n; k++) cell(s, column[k], s->row[i], width[k], true);
     printf("\n");
   }
 }

@@ -116,7 +116,7 @@ static ins_status resolve_into(const ins_key *key, const ins_value *tree, ins_va
 
 static ins_status resolve_stimulus(const ins_value *given, ins_value **out) {
   const ins_check check = {.file = "insilico stimulus show"};
-  const ins_trail trail = {.name = ins_value_text_or(ins_map_get(given, "kind"), "stimulus")};
+  const ins_trail trail = {.name = stimulus_key.name};
   return ins_resolve_key(&check, &stimulus_key, given, NULL, &trail, out);
 }
 

@@ -110,7 +110,7 @@ static ins_status lay_out(sheet *s) {
   const size_t label = (size_t)ceil(widest_label(s)), tile = ins_tile_width(&s->tiles);
   const size_t line = (size_t)(INS_LINE * TEXT) + 1;
   s->left = MARGIN + (s->kind == ROWS ? label + 14 : 0);
-  s->top = MARGIN + TITLE + 2 * line + 18 + (s->kind == GRID && !s->header[0] ? 0 : line);
+  s->top = MARGIN + TITLE + 2 * line + 26 + (s->kind == GRID && !s->header[0] ? 0 : line);
   s->pitch_x = GAP + (s->kind == GRID && label > tile ? label + GAP : tile);
   s->pitch_y = ins_tile_height(&s->tiles) + GAP + (s->own_times ? line + 4 : 0);
   if (s->kind == GRID && view->n > 1) s->pitch_y += line * s->label_lines + 6;
@@ -214,7 +214,7 @@ static double at_contrast(const axes *a, double contrast) {
   return a->y + (1 - contrast / a->most) / 2 * a->height;
 }
 
-static void draw_axes(sheet *s, const axes *a, double offset_s) {
+static void draw_axes(sheet *s, const axes *a, double offset_s, const char *what) {
   static const ins_color shown = {244, 244, 244};
   const double step = nice((a->t1 - a->t0) * 90 / a->width), top = nice(a->most / 1.3);
   char text[32];
@@ -234,7 +234,7 @@ static void draw_axes(sheet *s, const axes *a, double offset_s) {
   }
   ins_canvas_text(&s->canvas, a->x + a->width, a->y + a->height + 40, TEXT, 1, ins_ink,
                   "time from onset (s)");
-  ins_canvas_text(&s->canvas, a->x, a->y - 10, TEXT, 0, ins_ink, "contrast in the middle");
+  ins_canvas_text(&s->canvas, a->x, a->y - 10, TEXT, 0, ins_ink, what);
 }
 
 static bool channels_agree(size_t n_channels, const float *values, size_t n, size_t i) {
@@ -272,17 +272,37 @@ static void draw_line(sheet *s, const axes *a, const float *values, size_t n, si
   }
 }
 
-/* values [C,n]: the middle pixel in n moments spread over the clip. */
-static void sample_middle(sheet *s, const ins_shown *c, size_t n, float *values, double *most) {
+/* values [C,n]: a pixel in n moments spread over the clip. False: nothing happens there. */
+static bool sample_pixel(sheet *s, const ins_shown *c, size_t pixel, size_t n, float *values) {
   const ins_screen *screen = &s->view->screen;
   const size_t frames = ins_shown_frames(c), plane = screen->height * screen->width;
+  bool changes = false;
   for (size_t i = 0; i < n; i++) {
     ins_view_contrast(s->view, c, i * frames / n, s->tiles.contrast);
     for (size_t k = 0; k < screen->n_channels; k++) {
-      values[k * n + i] = s->tiles.contrast[k * plane + c->row * screen->width + c->column];
-      *most = fmax(*most, fabs((double)values[k * n + i]));
+      values[k * n + i] = s->tiles.contrast[k * plane + pixel];
+      changes |= values[k * n + i] != values[k * n];
     }
   }
+  return changes;
+}
+
+/* The pixel that is farthest from the corner's contrast at the onset: rings are empty in the
+ * middle. */
+static size_t strongest_pixel(sheet *s, const ins_shown *c) {
+  const ins_screen *screen = &s->view->screen;
+  const size_t plane = screen->height * screen->width;
+  size_t best = 0;
+  float most = 0;
+  ins_view_contrast(s->view, c, c->before, s->tiles.contrast);
+  for (size_t i = 0; i < screen->n_channels * plane; i++) {
+    const float off = fabsf(s->tiles.contrast[i] - s->tiles.contrast[i / plane * plane]);
+    if (off > most) {
+      most = off;
+      best = i % plane;
+    }
+  }
+  return best;
 }
 
 static ins_status draw_trace(sheet *s) {
@@ -301,9 +321,13 @@ static ins_status draw_trace(sheet *s) {
   float *values = NULL;
   ins_status status = ins_alloc(n_channels * n, sizeof *values, &values);
   if (status != INS_OK) return status;
-  sample_middle(s, c, n, values, &most);
+  const char *what = "contrast in the middle";
+  if (!sample_pixel(s, c, c->row * s->view->screen.width + c->column, n, values) &&
+      sample_pixel(s, c, strongest_pixel(s, c), n, values))
+    what = "contrast where it is strongest";
+  for (size_t i = 0; i < n_channels * n; i++) most = fmax(most, fabs((double)values[i]));
   a.most = 1.25 * fmax(most, 1);
-  draw_axes(s, &a, (double)c->shown / rate);
+  draw_axes(s, &a, (double)c->shown / rate, what);
   for (size_t k = 0; k < n_channels; k++) draw_line(s, &a, values, n, k);
   ins_free(&values);
   return INS_OK;

@@ -57,16 +57,18 @@ static ins_status condition(const ins_value *settings, size_t n, size_t k, ins_v
   ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
   for (const ins_key *key = keys_of(settings); status == INS_OK && key && key->name; key++) {
     const ins_value *value = ins_map_get(settings, key->name);
-    if (!value || !(key->flags & INS_KEY_MANY) || value->kind != INS_LIST) continue;
-    const size_t count = value->children.n;
+    const size_t count = n_values(key, settings);
     n /= count;
-    if (count > 1) *n_last = count;
-    const ins_value *one = value->children.items[k / n % count];
-    const bool measured = (key->flags & INS_KEY_REFERENCE) && one->kind == INS_TEXT;
-    status = ins_map_take(*out, key->name, measured ? default_of(key) : ins_value_copy(one));
-    if (count == 1) continue;
+    if (value && value->kind == INS_LIST && (key->flags & INS_KEY_MANY))
+      value = value->children.items[k / n % count];
+    if (value && value->kind == INS_TEXT && (key->flags & INS_KEY_REFERENCE))
+      status = ins_map_take(*out, key->name, default_of(key));
+    else if (value)
+      status = ins_map_take(*out, key->name, ins_value_copy(value));
+    if (!value || count == 1) continue;
+    *n_last = count;
     ins_text_add(label, "%s%s ", label->length ? ", " : "", key->name);
-    add_value(label, one);
+    add_value(label, value);
   }
   return status == INS_OK ? ins_text_ok(label) : status;
 }

@@ -104,6 +104,12 @@ ins_value *ins_coordinates_int(const int64_t *values, size_t n) {
   return array;
 }
 
+ins_value *ins_coordinates_count(size_t n) {
+  ins_value *out = ins_value_array(INS_I64, 1, &n);
+  for (size_t i = 0; out && i < n; i++) ((int64_t *)out->array.data)[i] = (int64_t)i;
+  return out;
+}
+
 static ins_status add_constant(ins_layout *layout, const char *name, const char *long_name,
                                const char *units, ins_dtype dtype, int axis, ins_value *data) {
   if (!data) return ins_fail(INS_ERR_MEMORY, "out of memory while describing neurons");

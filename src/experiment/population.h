@@ -42,7 +42,8 @@ ins_status ins_response_axis(const ins_experiment_context *context, size_t n_fra
 /** Adds one task axis for each swept key of the job. */
 ins_status ins_sweep_axes(const ins_job *job, ins_layout *layout) INS_CHECKED;
 
-/** A list of n integers as coordinates. */
+/** A list of n integers as coordinates; the numbers 0 to n - 1. */
 ins_value *ins_coordinates_int(const int64_t *values, size_t n);
+ins_value *ins_coordinates_count(size_t n);
 
 #endif

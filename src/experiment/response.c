@@ -101,11 +101,9 @@ static ins_status make_plan(response *s) {
 static ins_status declare_members(response *s, ins_layout *layout, const ins_variable *mean) {
   const int frame_axis = mean->axes[0], neuron_axis = mean->axes[1];
   int member_axis;
-  ins_value *numbers = ins_value_array(INS_I64, 1, &s->n_members);
-  if (!numbers) return INS_ERR_MEMORY;
-  for (size_t m = 0; m < s->n_members; m++) ((int64_t *)numbers->array.data)[m] = (int64_t)m;
-  ins_status status = ins_layout_axis(layout, "member", s->n_members, numbers, NULL,
-                                      "number of the member in the ensemble", &member_axis);
+  ins_status status =
+      ins_layout_axis(layout, "member", s->n_members, ins_coordinates_count(s->n_members), NULL,
+                      "number of the member in the ensemble", &member_axis);
   if (status != INS_OK) return status;
   ins_variable each = *mean, sd = *mean;
   each.name = "member_response";
@@ -124,11 +122,9 @@ static ins_status declare_members(response *s, ins_layout *layout, const ins_var
 static ins_status declare(response *s, ins_layout *layout) {
   int frame_axis, neuron_axis;
   size_t n_stimuli = s->stimuli->array.shape[0];
-  ins_value *numbers = ins_value_array(INS_I64, 1, &n_stimuli);
-  if (!numbers) return INS_ERR_MEMORY;
-  for (size_t i = 0; i < n_stimuli; i++) ((int64_t *)numbers->array.data)[i] = (int64_t)i;
-  ins_status status = ins_layout_task_axis(layout, "stimulus", n_stimuli, numbers, NULL,
-                                           "number of the stimulus in its file");
+  ins_status status =
+      ins_layout_task_axis(layout, "stimulus", n_stimuli, ins_coordinates_count(n_stimuli), NULL,
+                           "number of the stimulus in its file");
   if (status == INS_OK)
     status = ins_response_axis(s->context, s->shape.n_frames, 0, s->n_output, layout, &frame_axis);
   if (status == INS_OK)

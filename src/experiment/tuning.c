@@ -218,7 +218,7 @@ static ins_status declare_stimuli(ins_tuning *t, ins_stages *stages) {
   ins_status status = ins_alloc(n, sizeof *t->stimuli, &t->stimuli);
   for (size_t i = 0; status == INS_OK && i < n; i++)
     status = declare_stimulus(t, list->children.items[i], stages);
-  return status;
+  return status == INS_OK && t->context->speaks ? ins_tuning_warn_of_range(t) : status;
 }
 
 static void teardown(void **state) {

@@ -21,12 +21,19 @@ static bool is_one_of(const char *name, const char *const *names) {
 
 /* ---- what each analysis asks for ------------------------------------------------------------- */
 
+/* Is one of the listed values of a key `text`? */
+static bool lists_text(const ins_tuned_stimulus *s, const char *key, const char *text) {
+  const ins_value *listed = ins_map_get(s->settings, key);
+  for (size_t i = 0; i < ins_value_count(listed); i++)
+    if (strcmp(ins_value_text_or(listed->children.items[i], ""), text) == 0) return true;
+  return false;
+}
+
 static bool moves(const ins_tuned_stimulus *s) {
-  const char *motion = ins_value_text_or(ins_map_get(s->settings, "motion"), NULL);
   const ins_value *hz = ins_map_get(s->settings, "temporal_frequency_hz");
   if (strcmp(s->kind->name, "moving_bar") == 0) return true;
   if (s->tuning->screen.still || !hz) return false;
-  if (motion && strcmp(motion, "drifting") != 0) return false;
+  if (ins_map_get(s->settings, "motion") && !lists_text(s, "motion", "drifting")) return false;
   for (size_t i = 0; i < ins_value_count(hz); i++)
     if (ins_value_real_or(hz->children.items[i], 0) != 0) return true;
   return hz->kind == INS_TEXT;

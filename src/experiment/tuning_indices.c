@@ -138,12 +138,6 @@ double ins_indices_bytes(const ins_tuning *t) {
   return bytes_of_neuron(t) * (double)batch_of(t);
 }
 
-static ins_value *member_numbers(size_t n) {
-  ins_value *out = ins_value_array(INS_I64, 1, &n);
-  for (size_t m = 0; out && m < n; m++) ((int64_t *)out->array.data)[m] = (int64_t)m;
-  return out;
-}
-
 ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
   const ins_selection *selection = &t->selection;
   int member_axis = -1;
@@ -153,8 +147,8 @@ ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
                                   ins_coordinates_int(selection->neurons, selection->n), NULL,
                                   "number of the neuron in the model");
   if (status == INS_OK && t->n_members)
-    status = ins_layout_axis(*layout, "member", t->n_members, member_numbers(t->n_members), NULL,
-                             "number of the member in the ensemble", &member_axis);
+    status = ins_layout_axis(*layout, "member", t->n_members, ins_coordinates_count(t->n_members),
+                             NULL, "number of the member in the ensemble", &member_axis);
   if (status == INS_OK) (*layout)->reduced = NEURON_AXIS;
   if (status == INS_OK)
     status = ins_selection_describe(t->context, selection, *layout, NEURON_AXIS);

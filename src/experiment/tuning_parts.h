@@ -113,6 +113,8 @@ struct ins_tuning {
  * tried on the screen, so that what cannot be shown is refused now. */
 ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *settings,
                                      ins_tuned_stimulus *out) INS_CHECKED;
+/** Says which stimuli leave the numbers that the model was trained on, and by how much. */
+ins_status ins_tuning_warn_of_range(const ins_tuning *tuning) INS_CHECKED;
 void ins_tuned_stimulus_clear(ins_tuned_stimulus *stimulus);
 /** {kind, ...} with single values: those of condition k, references at their defaults. */
 ins_status ins_condition_settings(const ins_tuned_stimulus *s, size_t k,

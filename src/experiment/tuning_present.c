@@ -112,12 +112,6 @@ static ins_value *times_of(const ins_tuned_stimulus *s) {
   return out;
 }
 
-static ins_value *numbers(size_t n) {
-  ins_value *out = ins_value_array(INS_I64, 1, &n);
-  for (size_t i = 0; out && i < n; i++) ((int64_t *)out->array.data)[i] = (int64_t)i;
-  return out;
-}
-
 /** Own axes of a stage; -1 where it has none. */
 typedef struct own_axes {
   int neuron, frame, repeat, member;
@@ -137,11 +131,11 @@ static ins_status declare_own(const ins_tuned_stimulus *s, ins_layout *layout, o
         layout, "response_frame", s->n_kept, times_of(s), isnan(t->screen.rate_hz) ? "frame" : "s",
         "time of the stimulus frame that is answered, from the onset", &own->frame);
   if (status == INS_OK && t->n_repeats)
-    status = ins_layout_axis(layout, "repeat", t->n_repeats, numbers(t->n_repeats), NULL,
-                             "number of the repeat", &own->repeat);
+    status = ins_layout_axis(layout, "repeat", t->n_repeats, ins_coordinates_count(t->n_repeats),
+                             NULL, "number of the repeat", &own->repeat);
   if (status == INS_OK && t->n_members)
-    status = ins_layout_axis(layout, "member", t->n_members, numbers(t->n_members), NULL,
-                             "number of the member in the ensemble", &own->member);
+    status = ins_layout_axis(layout, "member", t->n_members, ins_coordinates_count(t->n_members),
+                             NULL, "number of the member in the ensemble", &own->member);
   return status;
 }
 

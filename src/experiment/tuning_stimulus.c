@@ -177,12 +177,12 @@ static void widen(size_t n_channels, float (*extent)[2], float (*range)[2]) {
   }
 }
 
-/* Of very many conditions, some two hundred throughout are looked at. */
-static ins_status warn_of_range(const ins_tuned_stimulus *s) {
+/* Least and greatest number of each channel. Of very many conditions, some two hundred throughout
+ * are looked at. */
+static ins_status find_range(const ins_tuned_stimulus *s, float (*extent)[2]) {
   const ins_tuning *t = s->tuning;
   const size_t n = t->screen.n_channels, step = (s->n_conditions - 1) / RANGE_CHECKED + 1;
-  float extent[INS_MAX_CHANNELS][2], range[INS_MAX_CHANNELS][2], trained[INS_MAX_CHANNELS][2];
-  ins_text text = {0};
+  float range[INS_MAX_CHANNELS][2];
   ins_status status = INS_OK;
   for (size_t c = 0; c < n; c++) {
     extent[c][0] = INFINITY;
@@ -200,9 +200,33 @@ static ins_status warn_of_range(const ins_tuned_stimulus *s) {
     ins_scene_destroy(&scene);
     ins_value_destroy(&settings);
   }
+  return status;
+}
+
+/* One sentence for all stimuli: most of a battery have the same contrast. */
+ins_status ins_tuning_warn_of_range(const ins_tuning *t) {
+  const size_t n = t->screen.n_channels;
+  float all[INS_MAX_CHANNELS][2], extent[INS_MAX_CHANNELS][2], trained[INS_MAX_CHANNELS][2];
+  size_t n_beyond = 0;
+  ins_text names = {0}, text = {0};
+  ins_status status = INS_OK;
   memcpy(trained, t->trained, sizeof trained);
-  if (status == INS_OK && ins_range_warning(n, extent, trained, &text))
-    ins_log(INS_LOG_WARNING, "stimulus %s: %s", s->name, text.data);
+  for (size_t i = 0; status == INS_OK && i < t->n_stimuli; i++) {
+    ins_text own = {0};
+    status = find_range(&t->stimuli[i], extent);
+    if (status == INS_OK && ins_range_warning(n, extent, trained, &own)) {
+      if (n_beyond == 0) memcpy(all, extent, sizeof all);
+      widen(n, all, extent);
+      ins_text_add(&names, "%s%s", n_beyond++ ? ", " : "", t->stimuli[i].name);
+    }
+    ins_text_free(&own);
+  }
+  if (status == INS_OK && n_beyond && ins_range_warning(n, all, trained, &text))
+    ins_log(INS_LOG_WARNING,
+            "beyond what the model was trained on go %zu of %zu stimuli (%s): %s; a lower "
+            "intensity.contrast keeps them within",
+            n_beyond, t->n_stimuli, names.data, text.data);
+  ins_text_free(&names);
   ins_text_free(&text);
   return status;
 }
@@ -247,9 +271,8 @@ ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *
     return ins_within(status, "%sstimulus %s", ins_value_place(settings, place, sizeof place),
                       out->name);
   set_times(out);
-  if (!tuning->context->speaks) return INS_OK;
-  if (!tuning->screen.still) warn_of_frequencies(out);
-  return warn_of_range(out);
+  if (tuning->context->speaks && !tuning->screen.still) warn_of_frequencies(out);
+  return INS_OK;
 }
 
 void ins_tuned_stimulus_clear(ins_tuned_stimulus *s) {

@@ -119,6 +119,28 @@ typedef struct ins_masked {
   size_t m_neuron; /* frames of m are one vector apart */
 } ins_masked;
 
+/** A mask that is `background` everywhere but in a rectangle of the map (which may be empty). */
+typedef struct ins_mask_patch {
+  int top, left, height, width;
+  float background;
+} ins_mask_patch;
+
+/** m[n,t,lane] = background[n] * total[t,lane] + sum over the patch of weight[n,h,w]
+ * x[t, (top + h) * map_w + left + w, lane], where total[t,lane] = sum_p x[t,p,lane] over all
+ * n_pixels is a by-product: what mask_sum gives for masks `background + weight`, at the price of
+ * the patch. */
+typedef struct ins_patched {
+  int n_neurons, n_frames, n_pixels, map_w;
+  const ins_mask_patch *patch; /* [n] */
+  const float *weight;         /* [h,w] of a patch, without gaps */
+  size_t weight_neuron;
+  const float *x;
+  size_t x_frame;
+  float *total; /* [t][lane] */
+  float *m;
+  size_t m_neuron; /* frames of m are one vector apart */
+} ins_patched;
+
 /** y[o,q] = sum_i sum_tap w[i,tap,o] x[i, q + offset[tap]] for n_out channels o (at most
  * INS_DENSE_OUT) and n_vectors vectors of pixels q; x need not be aligned. */
 typedef struct ins_dense_tile {
@@ -141,6 +163,7 @@ struct ins_kernels {
   void (*gather_time)(const ins_gather_time *job);     /* d in lanes */
   void (*gather_time_sum)(const ins_gather_time *job); /* d summed over lanes */
   void (*mask_sum)(const ins_masked *job);
+  void (*patch_sum)(const ins_patched *job);
   void (*mask_spread)(const ins_masked *job);
   void (*dense)(const ins_dense_tile *job);
   /** ins_nonlinearity_run on this instruction set; nothing need be aligned. */

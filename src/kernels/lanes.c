@@ -6,6 +6,7 @@
 #include "lanes_forward.h"
 #include "lanes_masked.h"
 #include "lanes_nonlinear.h"
+#include "lanes_patched.h"
 #include "lanes_pointwise.h"
 
 #ifndef INS_PATH
@@ -27,6 +28,7 @@ const ins_kernels INS_JOIN(ins_kernels_, INS_PATH) = {
     .gather_time = gather_time,
     .gather_time_sum = gather_time_sum,
     .mask_sum = mask_sum,
+    .patch_sum = patch_sum,
     .mask_spread = mask_spread,
     .dense = dense,
     .nonlinear = nonlinear,

@@ -200,8 +200,7 @@ static ins_status create(master *m, run *r, office *o, ins_run_report *report) {
   return status;
 }
 
-ins_status master_loop(run *r, const ins_run_options *options, office *o,
-                       ins_run_report *report) {
+ins_status master_loop(run *r, const ins_run_options *options, office *o, ins_run_report *report) {
   master m;
   bench b = {0};
   unsigned idle = 0;

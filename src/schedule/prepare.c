@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Before and after the run: the results file is laid out or taken up, the journal opened and closed.
+/* Before and after the run: the results file is laid out or taken up, the journal opened and
+ * closed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
     if (status != INS_OK) return status;
     if (facts->same_axes && strcmp(job, facts->job_json) == 0) return INS_OK;
   }
-  ins_status status = ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
+  ins_status status =
+      ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
   if (status == INS_OK)
     ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path,
             facts->opens ? "laid out anew for the extended job"

@@ -60,8 +60,8 @@ typedef struct office {
   size_t n_kept; /* tasks copied from an earlier layout */
 } office;
 
-/** The stage that is run, where there are several: " of stage 'NAME'" for messages, else ""; NAME for
- * the journal ("/": the root), else NULL. */
+/** The stage that is run, where there are several: " of stage 'NAME'" for messages, else ""; NAME
+ * for the journal ("/": the root), else NULL. */
 const char *stage_of(const run *r, char *out, size_t size);
 const char *stage_name(const run *r);
 

@@ -99,7 +99,8 @@ static ins_status list_pending(run *r) {
   return INS_OK;
 }
 
-/* ---- rows of earlier stages -------------------------------------------------------------------- */
+/* ---- rows of earlier stages --------------------------------------------------------------------
+ */
 
 static ins_status read_rows(void *self, size_t stage, int variable, size_t n, const size_t *task,
                             size_t first, size_t count, void *out) {
@@ -112,12 +113,12 @@ static ins_status read_rows(void *self, size_t stage, int variable, size_t n, co
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-/* A signal in between two stages would otherwise wait for the first task of the next. */
+/* A signal meanwhile would otherwise wait for a task that this rank may never get. */
 static ins_status begin(run *r, const ins_results *results) {
-  ins_status status = INS_OK;
-  if (r->stage > 0 && ins_signals_caught()) status = ins_fail(INS_ERR_STOPPED, "stopped on request");
-  if (status == INS_OK && r->experiment->begin)
-    status = r->experiment->begin(r->state, r->stage, results);
+  ins_status status =
+      r->experiment->begin ? r->experiment->begin(r->state, r->stage, results) : INS_OK;
+  if (status == INS_OK && ins_signals_caught())
+    status = ins_fail(INS_ERR_STOPPED, "stopped on request");
   if (status == INS_OK) status = list_pending(r);
   return ins_agree(r->comm, status);
 }
@@ -125,8 +126,9 @@ static ins_status begin(run *r, const ins_results *results) {
 /* Later stages read the rows of this one: nothing is computed from rows that are missing. */
 static ins_status tell_failures(const run *r, const ins_run_report *report) {
   char stage[160];
-  const char *rest =
-      r->stage + 1 < r->stages.n ? ", so the stages after it were not begun; run again to try them" : "";
+  const char *rest = r->stage + 1 < r->stages.n
+                         ? ", so the stages after it were not begun; run again to try them"
+                         : "";
   if (!report->n_failed) return INS_OK;
   stage_of(r, stage, sizeof stage);
   return ins_fail(INS_ERR_TASKS, "%zu of %zu tasks%s failed%s; the first, task %zu: %s",

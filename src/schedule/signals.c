@@ -16,6 +16,7 @@ static const int numbers[] = {SIGUSR1, SIGTERM, SIGINT};
 
 void ins_signals_catch(void) {
   struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+  caught = 0;
   sigemptyset(&action.sa_mask);
   for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
     sigaction(numbers[i], &action, NULL);

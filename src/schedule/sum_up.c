@@ -15,8 +15,7 @@ static ins_status gathering_create(const run *r, size_t n, gathering *g) {
   const ins_layout *layout = r->layout;
   ins_status status = ins_alloc(n, sizeof *g->task, &g->task);
   if (status == INS_OK) status = ins_alloc(n, sizeof *g->done, &g->done);
-  if (status == INS_OK)
-    status = ins_alloc((size_t)layout->n_variables, sizeof *g->rows, &g->rows);
+  if (status == INS_OK) status = ins_alloc((size_t)layout->n_variables, sizeof *g->rows, &g->rows);
   if (status == INS_OK)
     status = ins_alloc((size_t)layout->n_variables, sizeof *g->summary, &g->summary);
   if (status == INS_OK) g->n_variables = layout->n_variables;
@@ -55,7 +54,8 @@ static ins_status sum_up_group(const run *r, gathering *g, size_t n, size_t grou
                     .summary = g->summary};
   status = r->experiment->finish(r->state, &view);
   for (int v = 0; status == INS_OK && v < r->layout->n_variables; v++)
-    if (g->summary[v]) status = ins_store_write_summary(r->store, r->stage, v, group, g->summary[v]);
+    if (g->summary[v])
+      status = ins_store_write_summary(r->store, r->stage, v, group, g->summary[v]);
   return status;
 }
 

@@ -84,10 +84,11 @@ static bool has_name(const ins_layout *layout, const char *name) {
 /* Names of groups come from the job, so a clash is its author's to mend. */
 static ins_status check_group(const ins_layout *layout, const ins_layout *other) {
   if (!other->group && has_name(other, layout->group))
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "'%s' cannot name a part of the results: a variable or an axis of them has that "
-                    "name; choose another",
-                    layout->group);
+    return ins_fail(
+        INS_ERR_ARGUMENT,
+        "'%s' cannot name a part of the results: a variable or an axis of them has that "
+        "name; choose another",
+        layout->group);
   if (other->group && !strcmp(layout->group, other->group))
     return ins_fail(INS_ERR_ARGUMENT,
                     "two parts of the results are both named '%s'; choose different names",

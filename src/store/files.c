@@ -188,8 +188,8 @@ static glance look_inside(const char *path) {
   seen.opens = H5Aexists(file, "results_format") >= 0;
   ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
   seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
-  seen.complete = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, NULL) >= 0 &&
-                  has_books(file);
+  seen.complete =
+      H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, NULL) >= 0 && has_books(file);
   ins_value_destroy(&format);
   H5Fclose(file);
   return seen;

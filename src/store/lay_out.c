@@ -37,8 +37,8 @@ static ins_status make_bookkeeping(section *s) {
   static const char *const names[] = {"status", "error", "checksum"};
   const ins_dtype types[] = {INS_I8, INS_I8, INS_U64};
   for (int i = 0; i < 3; i++) {
-    hid_t dataset =
-        section_make_dataset(s, names[i], ins_h5_type(types[i]), n, axes, 0, &zero, H5D_FILL_TIME_ALLOC);
+    hid_t dataset = section_make_dataset(s, names[i], ins_h5_type(types[i]), n, axes, 0, &zero,
+                                         H5D_FILL_TIME_ALLOC);
     bool done =
         dataset >= 0 && (i == 0   ? ins_store_describe_status(dataset)
                          : i == 1 ? ins_store_describe_error(dataset)
@@ -68,12 +68,13 @@ static ins_status make_variable(draft *d, section *s, int v) {
   const ins_variable *variable = &s->layout->variables[v];
   int axes[INS_STORE_MAX_RANK], n = ins_store_axes(s->layout, variable, axes);
   bool constant = variable->scope == INS_CONSTANT;
-  size_t width = constant && variable->data->kind == INS_LIST ? section_text_width(variable->data) : 0;
+  size_t width =
+      constant && variable->data->kind == INS_LIST ? section_text_width(variable->data) : 0;
   uint8_t fill[8];
   ins_h5_fill(variable->dtype, fill);
   hid_t type = width ? H5T_C_S1 : ins_h5_type(variable->dtype);
-  hid_t dataset = section_make_dataset(s, variable->name, type, n, axes, width, constant ? NULL : fill,
-                            H5D_FILL_TIME_NEVER);
+  hid_t dataset = section_make_dataset(s, variable->name, type, n, axes, width,
+                                       constant ? NULL : fill, H5D_FILL_TIME_NEVER);
   bool done = dataset >= 0 && ins_store_describe(s->layout, v, dataset) &&
               (!constant || write_constant(dataset, variable, width));
   if (done) note_filled(d, dataset, variable);
@@ -142,20 +143,39 @@ static ins_status put_attributes(const draft *d, const ins_value *attributes) {
   return done ? INS_OK : ins_h5_fail(d->path, "the file's attributes could not be written");
 }
 
-static hid_t make_file(const char *path, size_t metadata) {
+/* Links of the root: names of groups, and what the stage that lies in it has. */
+static void root_links(const draft *d, size_t *n, size_t *length) {
+  size_t total = 0;
+  *n = 0;
+  for (size_t k = 0; k < d->n; k++) {
+    const char *group = d->stages[k]->group;
+    size_t links = 1, mean = group ? strlen(group) : 0;
+    if (!group) section_links(&d->sections[k], &links, &mean);
+    *n += links;
+    total += links * mean;
+  }
+  *length = total / *n + 1;
+}
+
+/* Where HDF5 knows from the beginning how many links there will be, it makes room for all of them;
+ * otherwise a header grows link by link, which takes minutes for a thousand. */
+static hid_t make_file(const draft *d, size_t metadata) {
+  size_t n, length;
+  root_links(d, &n, &length);
   hid_t file = H5I_INVALID_HID, create = H5Pcreate(H5P_FILE_CREATE),
         access = H5Pcreate(H5P_FILE_ACCESS);
   const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
   if (H5Pset_link_creation_order(create, order) >= 0 &&
       H5Pset_attr_creation_order(create, order) >= 0 &&
       H5Pset_obj_track_times(create, false) >= 0 &&
+      H5Pset_est_link_info(create, (unsigned)n, (unsigned)length) >= 0 &&
       H5Pset_link_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0 &&
       H5Pset_attr_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0 &&
       H5Pset_fapl_mpio(access, MPI_COMM_SELF, MPI_INFO_NULL) >= 0 &&
       H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
       H5Pset_meta_block_size(access, metadata) >= 0 &&
       H5Pset_alignment(access, ALIGNMENT, ALIGNMENT) >= 0)
-    file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+    file = H5Fcreate(d->path, H5F_ACC_TRUNC, create, access);
   if (create >= 0) H5Pclose(create);
   if (access >= 0) H5Pclose(access);
   return file;
@@ -235,7 +255,7 @@ static ins_status make(draft *d, const ins_value *attributes) {
   if (status != INS_OK) return status;
   status = ins_store_check_space(d->path, ins_store_size(d->n, d->stages) + (double)metadata);
   if (status == INS_OK) {
-    d->file = make_file(d->path, metadata);
+    d->file = make_file(d, metadata);
     status = d->file < 0 ? ins_h5_fail(d->path, "cannot be created") : compose(d, attributes);
   }
   if (status == INS_OK) status = finish_plain(d);

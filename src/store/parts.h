@@ -27,8 +27,8 @@ int ins_store_axes(const ins_layout *layout, const ins_variable *variable, int *
 /** Task axes only (status, error, checksum). */
 int ins_store_task_axes(const ins_layout *layout, int *axes);
 
-/** Hash of what decides where rows lie and what they mean, of all stages: names of groups, axes with
- * coordinates, variables with types, and the data of constants; not descriptions. */
+/** Hash of what decides where rows lie and what they mean, of all stages: names of groups, axes
+ * with coordinates, variables with types, and the data of constants; not descriptions. */
 ins_status ins_store_identity(size_t n_stages, ins_layout *const *stages,
                               uint64_t *out) INS_CHECKED;
 /** What checksums of a stage begin with, so that a row never passes for one of another job or

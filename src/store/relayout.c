@@ -337,11 +337,12 @@ static ins_status fill_from(const char *part, ins_layout *const *stages, move *m
   n_lost = m->n_lost;
   for (size_t k = 0; k < m->n; k++) n_lost += m->sources[k].n_lost;
   if (status == INS_OK && n_lost && ins_file_same(m->old, m->path))
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "%s: this job has no place for %zu finished tasks of it, which would be "
-                    "lost (it asks for fewer neurons, seeds, values or stimuli than before); choose "
-                    "another output, or start over with --fresh",
-                    m->path, n_lost);
+    return ins_fail(
+        INS_ERR_ARGUMENT,
+        "%s: this job has no place for %zu finished tasks of it, which would be "
+        "lost (it asks for fewer neurons, seeds, values or stimuli than before); choose "
+        "another output, or start over with --fresh",
+        m->path, n_lost);
   return status;
 }
 
@@ -350,8 +351,7 @@ static ins_status move_create(const char *path, const char *old, size_t n,
   *m = (move){.path = path, .old = old, .n = n};
   ins_status status = ins_alloc(n, sizeof *m->sources, &m->sources);
   for (size_t k = 0; k < n && status == INS_OK; k++)
-    m->sources[k] =
-        (source){.path = old, .stage = k, .layout = stages[k], .rows = {.fd = -1}};
+    m->sources[k] = (source){.path = old, .stage = k, .layout = stages[k], .rows = {.fd = -1}};
   return status;
 }
 
@@ -392,8 +392,7 @@ ins_status ins_store_relayout(const char *path, const char *old, size_t n_stages
     ins_log(INS_LOG_WARNING, "%s; it is made anew with the rows that are still whole", why);
 
   status = move_create(path, old, n_stages, stages, &m);
-  if (status == INS_OK)
-    status = remake(&m, stages, attributes, kind == INS_STORE_WHOLE, n_kept);
+  if (status == INS_OK) status = remake(&m, stages, attributes, kind == INS_STORE_WHOLE, n_kept);
   move_clear(&m);
   if (status != INS_OK) *n_kept = 0;
   ins_h5_silent();

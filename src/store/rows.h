@@ -22,13 +22,13 @@ typedef struct ins_rows {
   size_t n_tasks;
   uint64_t seed;
   ins_place status, error, checksum;
-  int n; /* PER_TASK variables, in the order that the checksum covers them */
+  int n;            /* PER_TASK variables, in the order that the checksum covers them */
   ins_place *place; /* [n] */
   size_t row_bytes; /* of all of them */
 } ins_rows;
 
-/** Finds the rows of the stage in `group` (NULL: the root) of an open HDF5 file and opens PATH (which
- * may be another file of the same layout). */
+/** Finds the rows of the stage in `group` (NULL: the root) of an open HDF5 file and opens PATH
+ * (which may be another file of the same layout). */
 ins_status ins_rows_open(hid_t file, const char *group, const char *path,
                          ins_rows *out) INS_CHECKED;
 /** Opens PATH anew: other nodes see what has been written and synced once they open a file. */

@@ -50,6 +50,15 @@ int section_dimensions(const section *s) {
   return s->layout->n_axes + s->n_lengths;
 }
 
+void section_links(const section *s, size_t *n, size_t *length) {
+  const ins_layout *layout = s->layout;
+  size_t total = strlen("status") + strlen("error") + strlen("checksum");
+  *n = 3 + (size_t)(layout->n_axes + s->n_lengths + layout->n_variables);
+  for (int i = 0; i < layout->n_axes; i++) total += strlen(layout->axes[i].name);
+  for (int v = 0; v < layout->n_variables; v++) total += strlen(layout->variables[v].name);
+  *length = total / *n + 1;
+}
+
 static void close_scale(dimension *scale) {
   if (scale->id >= 0) H5Dclose(scale->id);
   ins_free(&scale->attached);
@@ -71,16 +80,20 @@ ins_status section_make_group(section *s, hid_t file) {
     s->group = H5Gopen2(file, "/", H5P_DEFAULT);
     return s->group >= 0 ? INS_OK : ins_h5_fail(s->path, "its root cannot be opened");
   }
+  size_t n, length;
+  section_links(s, &n, &length);
   hid_t create = H5Pcreate(H5P_GROUP_CREATE);
-  if (H5Pset_link_creation_order(create, order) >= 0 &&
+  if (H5Pset_est_link_info(create, (unsigned)n, (unsigned)length) >= 0 &&
+      H5Pset_link_creation_order(create, order) >= 0 &&
       H5Pset_attr_creation_order(create, order) >= 0 &&
       H5Pset_obj_track_times(create, false) >= 0 &&
       H5Pset_link_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0 &&
       H5Pset_attr_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0)
     s->group = H5Gcreate2(file, name, H5P_DEFAULT, create, H5P_DEFAULT);
   if (create >= 0) H5Pclose(create);
-  return s->group >= 0 ? INS_OK
-                       : ins_within(ins_h5_fail(s->path, "could not be laid out"), "group %s", name);
+  return s->group >= 0
+             ? INS_OK
+             : ins_within(ins_h5_fail(s->path, "could not be laid out"), "group %s", name);
 }
 
 static hid_t make_dataset(const section *s, const char *name, hid_t type, int rank,
@@ -148,7 +161,8 @@ static bool number_scale(const section *s, hid_t scale, int number, const ins_ax
   int32_t own = number;
   if (!ins_h5_put_numbers(scale, "_Netcdf4Dimid", INS_I32, 0, &own)) return false;
   if (!axis || !axis->coordinates || axis->coordinates->kind != INS_LIST) return true;
-  int32_t both[2] = {number, s->first + s->layout->n_axes + width_index(s, section_text_width(axis->coordinates))};
+  int32_t both[2] = {number, s->first + s->layout->n_axes +
+                                 width_index(s, section_text_width(axis->coordinates))};
   return ins_h5_put_numbers(scale, "_Netcdf4Coordinates", INS_I32, 2, both);
 }
 
@@ -170,7 +184,8 @@ ins_status section_make_axes(section *s) {
     char name[32];
     snprintf(name, sizeof name, "string%zu", s->length[i]);
     s->text_axis[i].id = make_placeholder(s, name, s->length[i]);
-    if (s->text_axis[i].id < 0 || !number_scale(s, s->text_axis[i].id, s->first + layout->n_axes + i, NULL))
+    if (s->text_axis[i].id < 0 ||
+        !number_scale(s, s->text_axis[i].id, s->first + layout->n_axes + i, NULL))
       return ins_h5_fail(s->path, "a text dimension could not be written");
   }
   return INS_OK;
@@ -196,8 +211,7 @@ static bool put_dimension_list(hid_t dataset, int rank, hobj_ref_t *scales) {
   hsize_t size = (hsize_t)rank;
   for (int i = 0; i < rank; i++) lists[i] = (hvl_t){.len = 1, .p = &scales[i]};
   hid_t type = H5Tvlen_create(H5T_STD_REF_OBJ), space = H5Screate_simple(1, &size, NULL);
-  hid_t attribute =
-      H5Acreate2(dataset, "DIMENSION_LIST", type, space, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t attribute = H5Acreate2(dataset, "DIMENSION_LIST", type, space, H5P_DEFAULT, H5P_DEFAULT);
   bool done = attribute >= 0 && H5Awrite(attribute, type, lists) >= 0;
   if (attribute >= 0) H5Aclose(attribute);
   if (space >= 0) H5Sclose(space);
@@ -233,15 +247,14 @@ static bool attach(section *s, hid_t dataset, int n, const int *axes, size_t wid
   const int rank = n + (width ? 1 : 0);
   for (int i = 0; i < rank; i++) {
     dimension *scale = i < n ? &s->axis[axes[i]] : &s->text_axis[width_index(s, width)];
-    if (H5Rcreate(&scales[i], scale->id, ".", H5R_OBJECT, -1) < 0 ||
-        !note_attached(scale, own, i))
+    if (H5Rcreate(&scales[i], scale->id, ".", H5R_OBJECT, -1) < 0 || !note_attached(scale, own, i))
       return false;
   }
   return !rank || put_dimension_list(dataset, rank, scales);
 }
 
 hid_t section_make_dataset(section *s, const char *name, hid_t type, int n, const int *axes,
-                       size_t width, const void *fill, H5D_fill_time_t when) {
+                           size_t width, const void *fill, H5D_fill_time_t when) {
   hsize_t dims[INS_STORE_MAX_RANK + 1];
   for (int i = 0; i < n; i++) dims[i] = s->layout->axes[axes[i]].length;
   if (width) dims[n] = width;

@@ -10,7 +10,7 @@ enum {
   /* Links and attributes stay in object headers, which carry checksums that are looked at when an
    * object is opened. In separate heaps, where HDF5 puts more than eight of them, damage is found
    * only in the middle of going through them, and HDF5 1.10 then frees what it never allocated. */
-  INS_STORE_MAX_IN_HEADER = 1024
+  INS_STORE_MAX_IN_HEADER = 8192
 };
 
 /** A dataset along a dimension, as scales list them (attribute REFERENCE_LIST). */
@@ -37,6 +37,9 @@ typedef struct section {
   size_t *length;
   dimension *text_axis;
 } section;
+
+/** How many links the stage makes, and their mean length. */
+void section_links(const section *s, size_t *n, size_t *length);
 
 /** Plans a stage whose dimensions are numbered from `first`; nothing is made in the file yet. */
 ins_status section_create(const char *path, const ins_layout *layout, int first,

@@ -10,32 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "insilico/array_file.h"
-#include "insilico/checkpoint.h"
 #include "insilico/memory.h"
 #include "insilico/plan.h"
+#include "measure.h"
 #include "peak.h"
 
 enum { FIRST = 10, LENGTH = 10 };
-
-static void must(ins_status status) {
-  if (status == INS_OK) return;
-  fprintf(stderr, "bench_step: %s\n", ins_message());
-  exit(ins_status_exit(status));
-}
-
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static int by_size(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
 
 /* Multiply-adds of the convolutions, forward and backward, for the frames that are read. */
 static double multiply_adds(const ins_model_info *info) {
@@ -61,11 +42,8 @@ typedef struct bench {
 
 static bench prepare(char **argv, const ins_kernels *kernels) {
   bench b;
-  ins_model_source *source;
-  ins_value *x;
-  must(ins_model_open(argv[1], NULL, &source));
-  must(ins_model_create(source, &b.model));
-  must(ins_array_read(argv[2], &x));
+  ins_value *x = bench_array(argv[2]);
+  b.model = bench_model(argv[1]);
   const size_t *shape = x->array.shape;
   const ins_plan_spec spec = {.n_slots = 1,
                               .n_frames = shape[1],
@@ -77,14 +55,13 @@ static bench prepare(char **argv, const ins_kernels *kernels) {
                               .gradient = true,
                               .kernels = kernels};
   const int64_t neuron = atoll(argv[3]);
-  must(ins_plan_create(b.model, &spec, &b.plan));
-  must(ins_plan_select(b.plan, 0, &neuron, 1));
+  bench_must(ins_plan_create(b.model, &spec, &b.plan));
+  bench_must(ins_plan_select(b.plan, 0, &neuron, 1));
   b.n_x = ins_array_count(&x->array);
-  must(ins_alloc(b.n_x, sizeof *b.x, &b.x));
-  must(ins_alloc(b.n_x, sizeof *b.dx, &b.dx));
-  ins_array_to_f32(&x->array, b.x);
+  bench_must(ins_alloc(b.n_x, sizeof *b.x, &b.x));
+  bench_must(ins_alloc(b.n_x, sizeof *b.dx, &b.dx));
+  memcpy(b.x, x->array.data, b.n_x * sizeof *b.x);
   ins_value_destroy(&x);
-  ins_model_source_destroy(&source);
   return b;
 }
 
@@ -111,15 +88,15 @@ int main(int argc, char **argv) {
   }
   bench b = prepare(argv, kernels);
   double *ms;
-  must(ins_alloc((size_t)n, sizeof *ms, &ms));
+  bench_must(ins_alloc((size_t)n, sizeof *ms, &ms));
   const double objective = iterate(&b, 0);
   for (int i = 0; i < n; i++) {
-    const double start = seconds();
+    const double start = bench_seconds();
     iterate(&b, 1e-3f);
-    ms[i] = 1e3 * (seconds() - start);
+    ms[i] = 1e3 * (bench_seconds() - start);
   }
-  qsort(ms, (size_t)n, sizeof *ms, by_size);
-  const double macs = multiply_adds(ins_model_describe(b.model)), median = ms[n / 2];
+  const double macs = multiply_adds(ins_model_describe(b.model));
+  const double median = bench_median(ms, (size_t)n);
   printf("{\"kernels\": \"%s\", \"ms\": %.4f, \"least_ms\": %.4f, \"objective\": %.9g, "
          "\"multiply_adds\": %.0f, \"gflops\": %.1f, \"peak_gflops\": %.1f}\n",
          ins_kernels_name(kernels), median, ms[0], objective, macs, 2e-6 * macs / median,

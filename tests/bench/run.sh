@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Compares one iteration of a stimulus optimisation with openretina: run.sh [--json] [--repeats N]
-# [--sizes 18x16 72x64]. One thread each, in turns. Takes about two minutes; wants a quiet machine.
+# Compares with openretina, one thread each, in turns; wants a quiet machine. Each takes a few minutes.
 #
-#   BUILD   build directory (default: build beside the sources; built here if bench_step is missing)
+#   run.sh [step] [--json] [--repeats N] [--sizes 18x16 72x64]      one iteration of a stimulus optimisation
+#   run.sh forward [--json] [--repeats N] [--models trained large population]
+#                                                                   responses of all neurons to 64 stimuli
+#
+#   BUILD   build directory (default: build beside the sources; what is missing is built here)
 #   PYTHON  interpreter of an environment with openretina (tests/peer/make_venv.sh makes one)
 set -eu
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -11,9 +14,16 @@ SOURCE=$(CDPATH='' cd -- "$HERE/../.." && pwd)
 BUILD=${BUILD:-$SOURCE/build}
 PYTHON=${PYTHON:-python3}
 
-if [ ! -x "$BUILD/tests/bench/bench_step" ]; then
+what=step
+case ${1:-} in
+step | forward)
+    what=$1
+    shift
+    ;;
+esac
+if [ ! -x "$BUILD/tests/bench/bench_$what" ] || [ ! -x "$BUILD/insilico" ]; then
     cmake -S "$SOURCE" -B "$BUILD" >&2
-    cmake --build "$BUILD" --target bench_step >&2
+    cmake --build "$BUILD" --target "bench_$what" insilico >&2
 fi
 "$PYTHON" -c 'import openretina' 2>/dev/null || {
     echo "run.sh: $PYTHON has no openretina; make an environment with tests/peer/make_venv.sh DIR and set" \
@@ -21,4 +31,7 @@ fi
     exit 2
 }
 export OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-exec "$PYTHON" "$HERE/bench_step.py" --program "$BUILD/tests/bench/bench_step" "$@"
+if [ "$what" = forward ]; then
+    set -- --insilico "$BUILD/insilico" "$@"
+fi
+exec "$PYTHON" "$HERE/bench_$what.py" --program "$BUILD/tests/bench/bench_$what" "$@"

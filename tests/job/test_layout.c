@@ -259,6 +259,40 @@ static void constants_may_lie_along_task_axes(void **state) {
   ins_layout_destroy(&layout);
 }
 
+/* One row, over all neurons, of what needs all of them. */
+static void a_summary_may_lie_along_the_axis_that_it_sums_up(void **state) {
+  (void)state;
+  ins_layout *layout = grid(2, 3, 4);
+  int v;
+  ins_variable q = {.name = "q", .dtype = INS_F64, .scope = INS_SUMMARY, .n_axes = 1, .axes = {1}};
+  assert_int_equal(ins_layout_variable(layout, &q, &v), INS_ERR_INTERNAL);
+  layout->reduced = 1;
+  assert_int_equal(ins_layout_variable(layout, &q, &v), INS_OK);
+  assert_int_equal(ins_layout_row(layout, v), 3);
+  assert_int_equal(ins_layout_groups(layout), 8);
+  q = (ins_variable){
+      .name = "other", .dtype = INS_F64, .scope = INS_SUMMARY, .n_axes = 1, .axes = {0}};
+  assert_int_equal(ins_layout_variable(layout, &q, &v), INS_ERR_INTERNAL);
+  q.scope = INS_PER_TASK;
+  q.axes[0] = 1;
+  assert_int_equal(ins_layout_variable(layout, &q, &v), INS_ERR_INTERNAL);
+  ins_layout_destroy(&layout);
+}
+
+static void a_layout_remembers_its_group(void **state) {
+  (void)state;
+  ins_layout *layout;
+  char name[] = "moving_bar";
+  assert_int_equal(ins_layout_create_in(name, NULL, &layout), INS_OK);
+  name[0] = 'x';
+  assert_string_equal(layout->group, "moving_bar");
+  assert_null(layout->title);
+  ins_layout_destroy(&layout);
+  assert_int_equal(ins_layout_create("root", &layout), INS_OK);
+  assert_null(layout->group);
+  ins_layout_destroy(&layout);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_task_and_its_coordinates_name_each_other),
@@ -272,6 +306,8 @@ int main(void) {
       cmocka_unit_test(there_is_a_limit_to_axes),
       cmocka_unit_test(variables_that_make_no_sense_are_refused),
       cmocka_unit_test(constants_may_lie_along_task_axes),
+      cmocka_unit_test(a_summary_may_lie_along_the_axis_that_it_sums_up),
+      cmocka_unit_test(a_layout_remembers_its_group),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,38 @@ static void positive_readouts_ignore_negative_features(void **state) {
   assert_memory_equal(r[0], r[1], sizeof r[0]);
 }
 
+/* Narrow masks are summed over the patch where they rise above their floor: that must be as if over
+ * the whole map, whether the patch lies inside, across an edge, off the map, or everywhere. */
+static void responses_under_narrow_masks_count_the_floor(void **state) {
+  (void)state;
+  enum { T = 20, H = 12, W = 10, N_MASKS = 6, X = 2 * T * (H + 3) * (W + 3) };
+  const float masks[N_MASKS][3] = {{0.02f, 0.03f, -1},  {-0.16f, 0.1f, -0.8f}, {0.05f, 0, -2},
+                                   {0.4f, 0.4f, -1.2f}, {0, 0, 0.5f},          {NAN, 0, 0}};
+  static float x[X];
+  static double exact[X];
+  fixture_normal(5, X, x);
+  for (int i = 0; i < X; i++) exact[i] = (double)x[i];
+  for (int k = 0; k < N_MASKS; k++) {
+    ins_model *model = with_mask(masks[k][0], masks[k][1], masks[k][2], H, W);
+    ins_plan *plan;
+    size_t n;
+    float r[T];
+    double expected[T];
+    assert_int_equal(ins_model_output_frames(model, T, &n), INS_OK);
+    const ins_plan_spec spec = {
+        .n_slots = 1, .n_frames = T, .height = H + 3, .width = W + 3, .n_read = n, .n_neurons = 1};
+    assert_int_equal(ins_plan_create(model, &spec, &plan), INS_OK);
+    assert_int_equal(ins_plan_select(plan, 0, (int64_t[]){0}, 1), INS_OK);
+    ins_plan_forward(plan, 0, x, r);
+    assert_int_equal(ins_reference_run(model, T, exact, (int64_t[]){0}, 1, expected, NULL, NULL),
+                     INS_OK);
+    for (size_t t = 0; t < n; t++)
+      assert_true(fabs((double)r[t] - expected[t]) < 2e-6 * (1 + expected[t]));
+    ins_plan_destroy(&plan);
+    ins_model_destroy(&model);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_mask_is_a_gaussian_on_a_grid_of_square_pixels),
@@ -120,6 +152,7 @@ int main(void) {
       cmocka_unit_test(an_endless_variance_gives_a_flat_mask),
       cmocka_unit_test(a_mask_that_is_not_a_number_is_zero_as_in_the_peer),
       cmocka_unit_test(positive_readouts_ignore_negative_features),
+      cmocka_unit_test(responses_under_narrow_masks_count_the_floor),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,10 +91,12 @@ def compare_optimisation(program: str, model: torch.nn.Module, neuron: int, fold
     return r > 0.9999 and difference < 1e-3
 
 
-def peer_of_ground_truth(program: str, folder: Path) -> tuple[torch.nn.Module, torch.nn.Module]:
+def peer_of_ground_truth(
+    program: str, folder: Path, name: str = "builtin:ground_truth"
+) -> tuple[torch.nn.Module, torch.nn.Module]:
     """The built-in retina in openretina's own core and readout classes, from the native model file."""
-    architecture = json.loads(run(program, "inspect", "--json", "builtin:ground_truth"))["architecture"]
-    run(program, "convert", "builtin:ground_truth", str(folder / "model.h5"))
+    architecture = json.loads(run(program, "inspect", "--json", name))["architecture"]
+    run(program, "convert", name, str(folder / "model.h5"))
     core, readout = architecture["core"], architecture["readout"]
     n_neurons = {s["name"]: s["n_neurons"] for s in architecture["sessions"]}
     peer_core = SimpleCoreWrapper(

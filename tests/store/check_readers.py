@@ -54,6 +54,8 @@ def check_scales(path):
             for axis, dimension in enumerate(dataset.dims):
                 is_text_axis = "_Netcdf4Coordinates" in dataset.attrs
                 assert h5py.h5ds.is_scale(dataset.id) or len(dimension) == 1, (name, axis)
+                for scale in dimension.values():
+                    assert h5py.h5ds.is_attached(dataset.id, scale.id, axis), (name, axis)
                 assert not is_text_axis or dataset.ndim == 2
             assert dataset.chunks is None and not dataset.id.get_create_plist().get_obj_track_times()
         assert file["mei"].id.get_offset() > file["status"].id.get_offset()

@@ -183,8 +183,8 @@ static inline void fixture_read_rows(ins_store *store, const ins_layout *layout,
 }
 
 /** Writes tasks task[0..n) of a stage, failing number `failed` (SIZE_MAX: none). */
-static inline void fixture_write(ins_store *store, size_t stage, const ins_layout *layout,
-                                 size_t n, const size_t *task, size_t failed) {
+static inline void fixture_write(ins_store *store, size_t stage, const ins_layout *layout, size_t n,
+                                 const size_t *task, size_t failed) {
   fixture_rows r = fixture_fill(layout, n, task);
   ins_status *status;
   OK(ins_alloc(n, sizeof *status, &status));
@@ -239,16 +239,16 @@ static inline ins_layout *fixture_neurons(const char *group, const char *title, 
 }
 
 static inline ins_layout *fixture_fields(size_t n_neurons) {
-  static const char *const channels[] = {"green", "UV"}, *const types[] = {"ON", "OFF", "?", "", "x"};
+  static const char *const channels[] = {"green", "UV"}, *const types[] = {"ON", "OFF", "?", "",
+                                                                           "x"};
   int channel, y;
   ins_layout *layout = fixture_neurons("receptive_field", NULL, n_neurons);
   OK(ins_layout_axis(layout, "channel", 2, fixture_texts(2, channels), NULL, NULL, &channel));
   OK(ins_layout_axis(layout, "y", 3, NULL, NULL, NULL, &y));
-  fixture_variable(layout, (ins_variable){.name = "spatial",
-                                          .units = "1",
-                                          .dtype = INS_F32,
-                                          .n_axes = 2,
-                                          .axes = {channel, y}});
+  fixture_variable(
+      layout,
+      (ins_variable){
+          .name = "spatial", .units = "1", .dtype = INS_F32, .n_axes = 2, .axes = {channel, y}});
   fixture_variable(layout, (ins_variable){.name = "area", .units = "um2", .dtype = INS_F64});
   fixture_variable(layout, (ins_variable){.name = "cell_type",
                                           .scope = INS_CONSTANT,
@@ -267,8 +267,7 @@ static inline ins_layout *fixture_responses(const char *group, size_t n_neurons,
   OK(ins_layout_task_axis(layout, axis, n_values, fixture_reals(n_values, values), "degree", NULL));
   OK(ins_layout_axis(layout, "response_frame", 6, fixture_reals(6, times), "s", NULL, &frame));
   fixture_variable(
-      layout,
-      (ins_variable){.name = "response", .dtype = INS_F32, .n_axes = 1, .axes = {frame}});
+      layout, (ins_variable){.name = "response", .dtype = INS_F32, .n_axes = 1, .axes = {frame}});
   return layout;
 }
 
@@ -276,13 +275,12 @@ static inline ins_layout *fixture_indices(size_t n_neurons) {
   ins_layout *layout = fixture_neurons(NULL, "a battery", n_neurons);
   layout->reduced = 0;
   fixture_variable(layout, (ins_variable){.name = "dsi", .dtype = INS_F64, .summed = true});
-  fixture_variable(layout,
-                   (ins_variable){.name = "dsi_valid", .dtype = INS_I8, .flags = "0 no, 1 yes, 2 ?"});
-  fixture_variable(layout, (ins_variable){.name = "dsi_q",
-                                          .scope = INS_SUMMARY,
-                                          .dtype = INS_F64,
-                                          .n_axes = 1,
-                                          .axes = {0}});
+  fixture_variable(
+      layout, (ins_variable){.name = "dsi_valid", .dtype = INS_I8, .flags = "0 no, 1 yes, 2 ?"});
+  fixture_variable(
+      layout,
+      (ins_variable){
+          .name = "dsi_q", .scope = INS_SUMMARY, .dtype = INS_F64, .n_axes = 1, .axes = {0}});
   return layout;
 }
 

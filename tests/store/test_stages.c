@@ -58,8 +58,8 @@ static void run_the_rest(const char *path, const fixture_stages *s, size_t *ran)
   OK(ins_store_close(&store));
 }
 
-static void check_ran(const size_t *ran, size_t fields, size_t bars, size_t flashes,
-                      size_t indices, size_t nothing) {
+static void check_ran(const size_t *ran, size_t fields, size_t bars, size_t flashes, size_t indices,
+                      size_t nothing) {
   const size_t expected[] = {fields, bars, flashes, indices, nothing};
   for (size_t k = 0; k < N_STAGES; k++) assert_int_equal(ran[k], expected[k]);
 }
@@ -167,9 +167,9 @@ static void stages_have_checksums_of_their_own(void **state) {
   fixture_write_battery(w->path, &w->small, w->attributes);
   free(w->small.layout[FLASHES]->group);
   w->small.layout[FLASHES]->group = strdup("flicker");
-  assert_int_equal(ins_store_relayout(w->path, w->path, w->small.n, w->small.layout,
-                                      w->attributes, &kept),
-                   INS_ERR_ARGUMENT);
+  assert_int_equal(
+      ins_store_relayout(w->path, w->path, w->small.n, w->small.layout, w->attributes, &kept),
+      INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "6 finished tasks"));
   OK(ins_store_relayout(w->fresh, w->path, w->small.n, w->small.layout, w->attributes, &kept));
   assert_int_equal(kept, 3 + 6);
@@ -264,9 +264,9 @@ static void a_stage_of_another_shape_is_refused_by_name(void **state) {
   size_t kept;
   fixture_write_battery(w->path, &w->small, w->attributes);
   w->small.layout[BARS]->variables[0].dtype = INS_F64;
-  assert_int_equal(ins_store_relayout(w->path, w->path, w->small.n, w->small.layout,
-                                      w->attributes, &kept),
-                   INS_ERR_ARGUMENT);
+  assert_int_equal(
+      ins_store_relayout(w->path, w->path, w->small.n, w->small.layout, w->attributes, &kept),
+      INS_ERR_ARGUMENT);
   assert_non_null(strstr(ins_message(), "'response'"));
   assert_non_null(strstr(ins_message(), "stage moving_bar"));
 }
@@ -432,8 +432,7 @@ static void as_many_stages_as_there_may_be(void **state) {
   for (size_t k = 0; k < STAGES; k += 3) fixture_write_stage(store, k, stages[k], 0, 6, SIZE_MAX);
   for (size_t k = 0; k < STAGES; k++) {
     OK(ins_store_verify(store, k, 0, 6, done));
-    for (int i = 0; i < 6; i++)
-      assert_int_equal(done[i], k % 3 ? INS_TASK_PENDING : INS_TASK_DONE);
+    for (int i = 0; i < 6; i++) assert_int_equal(done[i], k % 3 ? INS_TASK_PENDING : INS_TASK_DONE);
   }
   OK(ins_store_close(&store));
   for (size_t k = 0; k < STAGES; k++) ins_layout_destroy(&stages[k]);

@@ -179,11 +179,8 @@ static inline void serial_sum_up(serial_run *r, size_t stage, size_t g) {
     for (size_t k = 0; k < n; k++)
       memcpy((char *)rows[v] + k * bytes, (const char *)s->rows[v] + task[k] * bytes, bytes);
   }
-  ins_group group = {.stage = stage,
-                     .n = n,
-                     .done = done,
-                     .rows = (const void *const *)rows,
-                     .summary = summary};
+  ins_group group = {
+      .stage = stage, .n = n, .done = done, .rows = (const void *const *)rows, .summary = summary};
   MUST(r->experiment->finish(r->state, &group));
   for (int v = 0; v < layout->n_variables; v++) free(rows[v]);
   free(rows);

@@ -50,7 +50,7 @@ refused 3 "HDF5 cannot open it" "$here/small.yaml" 'dsi > 0.5'
 refused 2 "usage: insilico select RESULTS CONDITION" tuning.h5
 
 # In another form
-"$INSILICO" select tuning.h5 --table 'dsi > 0.75 & q < 1 & session == "a_left"' >out 2>log || fail "--table"
+"$INSILICO" select tuning.h5 --table 'neuron < 30 & dsi > 0.75 & q < 1 & session == "a_left"' >out 2>log || fail "--table"
 cat >expected <<'END'
 neuron  dsi  dsi_q  session
      3  0.9  0.001  a_left 

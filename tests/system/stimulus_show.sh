@@ -29,8 +29,8 @@ echo "contact sheets of all kinds"
 
 # Conditions, an animation and frames: as many as said, and every checksum holds.
 rm moving_bar.png
-show moving_bar direction_deg=0,90 speed_um_s=1500 --sheet out/bars.png --animation out/bars-play.png \
-  --frames out/bars || fail "stimulus show with everything"
+show moving_bar direction_deg=0,90 speed_um_s=1500 --sheet out/bars.png \
+  --animation out/bars-play.png --frames out/bars || fail "stimulus show with everything"
 grep -q "^conditions *2" log || fail "two conditions"
 [ ! -e moving_bar.png ] || fail "a sheet that nobody asked for"
 "$python" "$reads" picture out/bars.png || fail "sheet"
@@ -39,8 +39,8 @@ n=$(sed -n 's/^animation .*, \([0-9]*\) frames/\1/p' log)
 [ "$(ls out/bars/condition_00 | wc -l)" = "$n" ] || fail "frames: not as many as the animation has"
 
 # Frames that are read again as a movie give the same numbers, to the 8 bits of a pixel.
-show grating temporal_frequency_hz=3 spatial_frequency_cpmm=4 color=opponent before_s=0 after_s=0 duration_s=1 --frames out/grating ||
-  fail "frames"
+show grating temporal_frequency_hz=3 spatial_frequency_cpmm=4 color=opponent before_s=0 after_s=0 \
+  duration_s=1 --frames out/grating || fail "frames"
 sed -n '/^range/,$p' log | grep -v frames >first
 show movie file=out/grating --sheet out/again.png || fail "frames as a movie"
 grep -q "^duration *1 s, 30 frames" log || fail "the movie's duration"
@@ -70,7 +70,8 @@ experiment: tuning
 model: builtin:ground_truth
 stimuli:
   - {kind: spot, diameter_um: [100, 200, 300]}
-  - {kind: moving_bar, name: fast, direction_deg: "range(5,365,90)", speed_um_s: 1200, width_um: "2 * sigma_um"}
+  - {kind: moving_bar, name: fast, direction_deg: "range(5,365,90)", speed_um_s: 1200,
+     width_um: "2 * sigma_um"}
 output: tuning.h5
 YAML
 show job.yaml fast --sheet out/job.png || fail "a stimulus of a job"

@@ -28,31 +28,22 @@ def size_of(head):
     return width, height, 3 if color == 2 else 1
 
 
-def pixels(data, width, height, n_colors):
-    """Undoes the filters of the specification; [H,W,C]."""
-    raw = zlib.decompress(data)
-    row = width * n_colors
-    assert len(raw) == height * (row + 1), "number of pixels"
-    out = np.zeros((height + 1, row + n_colors), np.int64)
-    for y in range(height):
-        kind, line = raw[y * (row + 1)], raw[y * (row + 1) + 1:(y + 1) * (row + 1)]
-        for i, value in enumerate(line):
-            x = i + n_colors
-            a, b, c = out[y + 1, x - n_colors], out[y, x], out[y, x - n_colors]
-            p = a + b - c
-            near = min((abs(p - a), 0), (abs(p - b), 1), (abs(p - c), 2))[1]
-            out[y + 1, x] = (value + (0, a, b, (a + b) // 2, (a, b, c)[near])[kind]) % 256
-    return out[1:, n_colors:].reshape(height, width, n_colors)
+def rows(data, width, height, n_colors):
+    """Filtered rows as the specification packs them; [H, 1 + W * C]."""
+    raw = np.frombuffer(zlib.decompress(data), np.uint8)
+    assert raw.size == height * (1 + width * n_colors), "number of pixels"
+    raw = raw.reshape(height, -1)
+    assert raw[:, 0].max() <= 4, "filters"
+    return raw
 
 
 def picture(path):
     found = list(chunks(path))
     width, height, n_colors = size_of(found[0][1])
-    image = pixels(b"".join(body for kind, body in found if kind == b"IDAT"), width, height, n_colors)
+    image = rows(b"".join(body for kind, body in found if kind == b"IDAT"), width, height, n_colors)
     assert width >= 400 and height >= 200, "too small to be looked at"
-    assert (image[0] == 255).all() and (image[-1] == 255).all(), "paper is white"
-    shades = np.unique(image.reshape(-1, n_colors), axis=0)
-    assert len(shades) > 8, "nothing is drawn"
+    drawn = np.count_nonzero((image[1:, 1:] != image[:-1, 1:]).any(axis=1))
+    assert drawn > height // 10, "nothing is drawn"
 
 
 def animation(path, n_frames, rate):
@@ -77,15 +68,15 @@ def animation(path, n_frames, rate):
             sequence += 1
             frames[-1] += body[4:]
     assert len(frames) == n_frames
-    sizes = {len(zlib.decompress(frame)) for frame in frames}
-    assert sizes == {height * (1 + width * n_colors)}, "pixels of a frame"
+    for frame in frames:
+        rows(frame, width, height, n_colors)
     assert len(set(frames)) > n_frames // 3, "it moves"
 
 
 def ranges(first, second, tolerance):
     def numbers(path):
         words = Path(path).read_text().split()
-        return np.array([float(word) for word in words if word[-1].isdigit() and "." in word or word == "0"])
+        return np.array([float(w) for w in words if w[-1].isdigit() and "." in w or w == "0"])
     a, b = numbers(first), numbers(second)
     assert len(a) == len(b) == 4, (a, b)
     assert np.allclose(a, b, atol=tolerance), (a, b)

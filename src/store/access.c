@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows of an open results file: written through parallel HDF5, read and verified by plain file
+ * access. */
+#include <errno.h>
+#include <string.h>
+
+#include "insilico/memory.h"
+#include "open_file.h"
+
+/* MPI counts bytes in an int, so no single write is larger. */
+enum { MAX_WRITE = 1 << 30 };
+
+/* The largest box of the dataset that begins at element `first` and holds at most `n` elements in
+ * file order: start and count an axis; returns its elements. Elements in file order are cut into
+ * such boxes because HDF5 selects boxes fast and everything else slowly. */
+static size_t next_box(const dataset *d, size_t first, size_t n, hsize_t *start, hsize_t *count) {
+  size_t block = 1, rest = first;
+  int axis = d->rank - 1;
+  while (axis > 0 && first % (block * d->dims[axis]) == 0 && n >= block * d->dims[axis])
+    block *= d->dims[axis--];
+  for (int i = d->rank - 1; i >= 0; i--) {
+    start[i] = rest % d->dims[i];
+    rest /= d->dims[i];
+    count[i] = i > axis ? d->dims[i] : 1;
+  }
+  hsize_t left = d->dims[axis] - start[axis];
+  count[axis] = n / block < left ? n / block : left;
+  return count[axis] * block;
+}
+
+static bool write_box(const dataset *d, const hsize_t *start, const hsize_t *count, size_t n,
+                      const void *data) {
+  hsize_t size = n;
+  if (!d->rank) return H5Dwrite(d->id, d->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+  hid_t memory = H5Screate_simple(1, &size, NULL);
+  bool done = memory >= 0 &&
+              H5Sselect_hyperslab(d->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+              H5Dwrite(d->id, d->type, memory, d->space, H5P_DEFAULT, data) >= 0;
+  if (memory >= 0) H5Sclose(memory);
+  return done;
+}
+
+static ins_status write_elements(ins_store *store, const dataset *d, size_t first, size_t n,
+                                 const void *data) {
+  hsize_t start[INS_STORE_MAX_RANK], count[INS_STORE_MAX_RANK];
+  const char *from = data;
+  while (n) {
+    size_t most = n * d->size > MAX_WRITE ? MAX_WRITE / d->size : n;
+    size_t box = d->rank ? next_box(d, first, most, start, count) : 1;
+    if (!write_box(d, start, count, box, from))
+      return ins_h5_fail(store->path, "cannot be written (is the disk full?)");
+    first += box;
+    from += box * d->size;
+    n -= box;
+  }
+  return INS_OK;
+}
+
+static void fill_row(ins_dtype dtype, size_t n, void *row) {
+  size_t size = ins_dtype_size(dtype);
+  for (size_t i = 0; i < n; i++) ins_h5_fill(dtype, (char *)row + i * size);
+}
+
+/* What one call writes about each task, beside its rows. */
+typedef struct marks {
+  int8_t *status, *error;
+  uint64_t *checksum;
+  const void **row; /* [n_variables]: rows of the task that is marked */
+  size_t *bytes;
+} marks;
+
+static ins_status marks_create(const stage *s, size_t n, marks *m) {
+  const size_t n_variables = (size_t)s->layout->n_variables;
+  *m = (marks){0};
+  ins_status status = ins_alloc(n, 1, &m->status);
+  if (status == INS_OK) status = ins_alloc(n, 1, &m->error);
+  if (status == INS_OK) status = ins_alloc(n, sizeof *m->checksum, &m->checksum);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->row, &m->row);
+  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->bytes, &m->bytes);
+  return status;
+}
+
+static void marks_clear(marks *m) {
+  ins_free(&m->status);
+  ins_free(&m->error);
+  ins_free(&m->checksum);
+  ins_free(&m->row);
+  ins_free(&m->bytes);
+}
+
+static void mark_task(ins_xxh *hash, const stage *s, size_t k, size_t task, void *const *rows,
+                      ins_status code, marks *m) {
+  int n = 0;
+  for (int v = 0; v < s->layout->n_variables; v++) {
+    if (s->layout->variables[v].scope != INS_PER_TASK) continue;
+    m->bytes[n] = ins_layout_row_bytes(s->layout, v);
+    char *at = (char *)rows[v] + k * m->bytes[n];
+    if (code != INS_OK) fill_row(s->layout->variables[v].dtype, ins_layout_row(s->layout, v), at);
+    m->row[n++] = at;
+  }
+  m->status[k] = code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED;
+  m->error[k] = (int8_t)code;
+  m->checksum[k] = ins_rows_checksum(hash, s->rows.seed, task, code, n, m->row, m->bytes);
+}
+
+/* n consecutive tasks from task[0]; data first, checksums last. */
+static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n, size_t first,
+                            void *const *rows, const marks *m) {
+  ins_status status = INS_OK;
+  for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++) {
+    size_t row = ins_layout_row(s->layout, v);
+    if (s->layout->variables[v].scope == INS_PER_TASK && row)
+      status = write_elements(store, &s->variable[v], first * row, n * row,
+                              (char *)rows[v] + k * ins_layout_row_bytes(s->layout, v));
+  }
+  if (status == INS_OK) status = write_elements(store, &s->error, first, n, m->error + k);
+  if (status == INS_OK) status = write_elements(store, &s->status, first, n, m->status + k);
+  if (status == INS_OK) status = write_elements(store, &s->checksum, first, n, m->checksum + k);
+  return status;
+}
+
+static ins_status no_stage(const ins_store *store, size_t number) {
+  return ins_fail(INS_ERR_INTERNAL, "%s: there is no stage %zu", store->path, number);
+}
+
+ins_status ins_store_write(ins_store *store, size_t number, size_t n, const size_t *task,
+                           void *const *rows, const ins_status *status) {
+  marks m;
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  ins_h5_quiet();
+  ins_status result = marks_create(s, n, &m);
+  if (result != INS_OK) goto done;
+  for (size_t k = 0; k < n; k++) {
+    if (task[k] >= s->rows.n_tasks || (k && task[k] <= task[k - 1])) {
+      result =
+          ins_fail(INS_ERR_INTERNAL, "%s: task %zu out of range or order", store->path, task[k]);
+      goto done;
+    }
+    if (status[k] != INS_ERR_STOPPED) mark_task(&store->hash, s, k, task[k], rows, status[k], &m);
+  }
+  for (size_t k = 0, end; k < n && result == INS_OK; k = end) {
+    end = k + 1;
+    if (status[k] == INS_ERR_STOPPED) continue;
+    while (end < n && task[end] == task[end - 1] + 1 && status[end] != INS_ERR_STOPPED) end++;
+    result = write_run(store, s, k, end - k, task[k], rows, &m);
+  }
+done:
+  marks_clear(&m);
+  return result;
+}
+
+static bool is_variable(const stage *s, int variable) {
+  return variable >= 0 && variable < s->layout->n_variables;
+}
+
+ins_status ins_store_write_summary(ins_store *store, size_t number, int variable, size_t group,
+                                   const void *row) {
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_SUMMARY ||
+      group >= ins_layout_groups(s->layout))
+    return ins_fail(INS_ERR_INTERNAL, "%s: no summary %zu of variable %d", store->path, group,
+                    variable);
+  size_t n = ins_layout_row(s->layout, variable);
+  ins_h5_quiet();
+  return n ? write_elements(store, &s->variable[variable], group * n, n, row) : INS_OK;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+ins_status ins_store_verify(ins_store *store, size_t number, size_t first, size_t n,
+                            uint8_t *state) {
+  if (number >= store->n) return no_stage(store, number);
+  return ins_rows_verify(&store->stages[number].rows, first, n, state, NULL);
+}
+
+/* Places are in the order of PER_TASK variables. */
+static const ins_place *place_of(const stage *s, int variable) {
+  int k = 0;
+  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_PER_TASK)
+    return NULL;
+  for (int v = 0; v < variable; v++) k += s->layout->variables[v].scope == INS_PER_TASK;
+  return &s->rows.place[k];
+}
+
+static ins_status unreadable(const ins_store *store, const ins_place *place, size_t from,
+                             size_t to) {
+  return ins_fail(INS_ERR_IO, "%s: %s of tasks %zu to %zu cannot be read: %s", store->path,
+                  place->name, from, to, errno ? strerror(errno) : "the file ends too early");
+}
+
+ins_status ins_store_read(ins_store *store, size_t number, int variable, size_t n,
+                          const size_t *task, size_t first, size_t count, void *out) {
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  const ins_place *place = place_of(s, variable);
+  if (!place)
+    return ins_fail(INS_ERR_INTERNAL, "%s: variable %d has no rows of tasks", store->path,
+                    variable);
+  const size_t row = ins_layout_row(s->layout, variable);
+  const size_t size = ins_dtype_size(s->layout->variables[variable].dtype), piece = count * size;
+  if (first > row || count > row - first)
+    return ins_fail(INS_ERR_INTERNAL, "%s: %s: elements %zu to %zu of %zu", store->path,
+                    place->name, first, first + count, row);
+  for (size_t k = 0, end; k < n; k = end) {
+    if (task[k] >= s->rows.n_tasks)
+      return ins_fail(INS_ERR_INTERNAL, "%s: %s: task %zu of %zu", store->path, place->name,
+                      task[k], s->rows.n_tasks);
+    end = k + 1;
+    while (count == row && end < n && task[end] == task[end - 1] + 1 && task[end] < s->rows.n_tasks)
+      end++;
+    if (!ins_rows_read(&s->rows,
+                       place->offset + (uint64_t)task[k] * place->row_bytes + first * size,
+                       (end - k) * piece, (char *)out + k * piece))
+      return unreadable(store, place, task[k], task[end - 1]);
+  }
+  return INS_OK;
+}
