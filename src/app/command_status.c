@@ -75,7 +75,7 @@ static void print_stages(const ins_store_summary *s) {
   for (size_t k = 0; k < s->n_stages && s->n_stages > 1; k++) {
     const ins_store_counts *stage = &s->stages[k];
     char label[64];
-    snprintf(label, sizeof label, "  %.60s", strcmp(stage->name, "/") ? stage->name : "root");
+    snprintf(label, sizeof label, "  %.60s", strcmp(stage->name, "/") ? stage->name : "(root)");
     print_counts(label, stage->n_tasks, stage->n_done, stage->n_failed, stage->n_pending);
   }
 }

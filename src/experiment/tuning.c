@@ -119,6 +119,7 @@ static ins_status find_times(ins_tuning *t) {
   ins_model_window(model, 0, &first, &last);
   t->history = (long)t->lag > first ? t->lag - (size_t)first : 0;
   if (first < 0) t->history = t->lag + (size_t)-first;
+  t->ahead = last > (long)t->lag ? (size_t)last - t->lag : 0;
   if (ins_model_remembers(model) && !isnan(t->screen.rate_hz))
     t->history = t->lag + (size_t)lround(t->screen.rate_hz);
   return INS_OK;
@@ -187,13 +188,14 @@ static ins_status declare_stimulus(ins_tuning *t, const ins_value *settings, ins
   if (status != INS_OK) return status;
   status = ins_tuned_stimulus_create(t, settings, s);
   t->n_stimuli++;
-  if (status == INS_ERR_MISSING)
-    status = ins_screen_explain(status, t->context->source, t->context->job->settings);
   if (status == INS_OK && s->at_cell && !t->field)
     status =
         ins_fail(INS_ERR_ARGUMENT,
                  "stimulus %s has place: cell, but cells are not located (locate: false)", s->name);
   if (status == INS_OK) status = ins_references_find(t, s);
+  if (status == INS_OK) status = ins_tuned_stimulus_resolve(s);
+  if (status == INS_ERR_MISSING)
+    status = ins_screen_explain(status, t->context->source, t->context->job->settings);
   if (status == INS_OK) status = ins_tuning_curves_find(s);
   if (status != INS_OK) return status;
   s->stage = stages->n;

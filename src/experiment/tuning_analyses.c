@@ -21,22 +21,28 @@ static bool is_one_of(const char *name, const char *const *names) {
 
 /* ---- what each analysis asks for ------------------------------------------------------------- */
 
-/* Is one of the listed values of a key `text`? */
-static bool lists_text(const ins_tuned_stimulus *s, const char *key, const char *text) {
-  const ins_value *listed = ins_map_get(s->settings, key);
-  for (size_t i = 0; i < ins_value_count(listed); i++)
-    if (strcmp(ins_value_text_or(listed->children.items[i], ""), text) == 0) return true;
-  return false;
+/* The value of a key in condition k; NULL: the kind has no such key. */
+static const ins_value *value_in(const ins_tuned_stimulus *s, size_t k, const char *key) {
+  const int parameter = parameter_called(s, key);
+  const ins_value *value = ins_map_get(s->settings, key);
+  size_t index[INS_TUNING_PARAMETERS];
+  if (!value || value->kind != INS_LIST) return value;
+  ins_condition_index(s, k, index);
+  return value->children.items[parameter >= 0 ? index[parameter] : 0];
+}
+
+static bool condition_moves(const ins_tuned_stimulus *s, size_t k) {
+  const ins_value *hz = value_in(s, k, "temporal_frequency_hz"), *motion = value_in(s, k, "motion");
+  if (strcmp(s->kind->name, "moving_bar") == 0) return true;
+  if (s->tuning->screen.still || !hz) return false;
+  if (motion && strcmp(ins_value_text_or(motion, ""), "drifting") != 0) return false;
+  return hz->kind == INS_TEXT || ins_value_real_or(hz, 0) != 0; /* a text stands for a number */
 }
 
 static bool moves(const ins_tuned_stimulus *s) {
-  const ins_value *hz = ins_map_get(s->settings, "temporal_frequency_hz");
-  if (strcmp(s->kind->name, "moving_bar") == 0) return true;
-  if (s->tuning->screen.still || !hz) return false;
-  if (ins_map_get(s->settings, "motion") && !lists_text(s, "motion", "drifting")) return false;
-  for (size_t i = 0; i < ins_value_count(hz); i++)
-    if (ins_value_real_or(hz->children.items[i], 0) != 0) return true;
-  return hz->kind == INS_TEXT;
+  for (size_t k = 0; k < s->n_conditions; k++)
+    if (s->moves[k]) return true;
+  return false;
 }
 
 static bool stands(const ins_tuned_stimulus *s) {
@@ -120,6 +126,9 @@ static bool is_taken(const ins_tuned_stimulus *s, const ins_analysis *analysis) 
 }
 
 ins_status ins_tuning_curves_find(ins_tuned_stimulus *s) {
+  ins_status status = ins_alloc(s->n_conditions, sizeof *s->moves, &s->moves);
+  if (status != INS_OK) return status;
+  for (size_t k = 0; k < s->n_conditions; k++) s->moves[k] = condition_moves(s, k);
   for (size_t i = 0; i < N_RULES; i++) {
     const struct rule *rule = &rules[i];
     const int parameter =
@@ -129,8 +138,10 @@ ins_status ins_tuning_curves_find(ins_tuned_stimulus *s) {
     const bool own = !rule->parameter || is_taken(s, rule->analysis);
     char *prefix = own ? ins_format("%s_", s->name) : ins_format("%s", "");
     if (!prefix) return INS_ERR_MEMORY;
-    s->curves[s->n_curves++] =
-        (ins_tuning_curve){.analysis = rule->analysis, .parameter = parameter, .prefix = prefix};
+    s->curves[s->n_curves++] = (ins_tuning_curve){.analysis = rule->analysis,
+                                                  .parameter = parameter,
+                                                  .prefix = prefix,
+                                                  .moving = rule->applies == moves};
   }
   return INS_OK;
 }

@@ -64,10 +64,16 @@ void ins_answers_clear(ins_answers *a) {
   ins_free(&a->member_traces);
 }
 
-size_t ins_answers_best(const ins_answers *a, size_t i) {
+size_t ins_answers_best(const ins_answers *a, size_t i, bool moving) {
+  const ins_tuned_stimulus *s = a->stimulus;
   size_t best = 0;
-  for (size_t k = 1; k < a->stimulus->n_conditions; k++)
-    if (a->curves[at(a, k, i)] > a->curves[at(a, best, i)]) best = k;
+  float most = -INFINITY;
+  for (size_t k = 0; k < s->n_conditions; k++) {
+    const float y = a->curves[at(a, k, i)];
+    if ((moving && !s->moves[k]) || !(y > most)) continue;
+    most = y;
+    best = k;
+  }
   return best;
 }
 
@@ -141,6 +147,13 @@ static ins_status gather_memory(const ins_answers *a, const ins_tuning_curve *cu
   return status;
 }
 
+double ins_answers_bytes(const ins_tuned_stimulus *s) {
+  const double n = (double)s->n_conditions, n_trials = (double)s->tuning->n_repeats;
+  const double courses = n * n_trials * (double)s->n_kept;
+  return sizeof(double) * (n * ((double)s->n_kept + n_trials + 3) +
+                           (courses <= (double)most_trial_numbers ? courses : 0));
+}
+
 /* Response, trials and time courses of conditions; of member `member`, or of the mean of all. */
 static void fill(const ins_answers *a, size_t i, int64_t neuron, size_t member, gathered *g) {
   const ins_tuned_stimulus *s = a->stimulus;
@@ -176,7 +189,7 @@ ins_status ins_answers_analyse(const ins_answers *a, size_t i, int64_t neuron,
                                const ins_tuning_curve *curve, size_t member, bool statistics,
                                ins_measure *out) {
   const ins_tuned_stimulus *s = a->stimulus;
-  const size_t best = ins_answers_best(a, i);
+  const size_t best = ins_answers_best(a, i, curve->moving);
   const bool text =
       curve->parameter >= 0 && ins_parameter_is_text(&s->parameters[curve->parameter]);
   gathered g = {.data = {.n = length_of(s, curve->parameter),

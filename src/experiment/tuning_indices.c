@@ -123,7 +123,7 @@ static double bytes_of_neuron(const ins_tuning *t) {
   double most = 1;
   for (size_t i = 0; i < t->n_stimuli; i++) {
     const ins_tuned_stimulus *s = &t->stimuli[i];
-    const double row = (double)(s->n_kept + t->n_repeats + 1) * (double)(1 + t->n_members);
+    const double row = (double)(s->n_kept + 1) * (double)(1 + t->n_members) + (double)t->n_repeats;
     most = fmax(most, (double)s->n_conditions * row * sizeof(float));
   }
   return most;
@@ -135,7 +135,9 @@ static size_t batch_of(const ins_tuning *t) {
 }
 
 double ins_indices_bytes(const ins_tuning *t) {
-  return bytes_of_neuron(t) * (double)batch_of(t);
+  double most = 0;
+  for (size_t i = 0; i < t->n_stimuli; i++) most = fmax(most, ins_answers_bytes(&t->stimuli[i]));
+  return bytes_of_neuron(t) * (double)batch_of(t) + most;
 }
 
 ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
@@ -242,7 +244,7 @@ static ins_status analyse_curve(const ins_answers *a, size_t i, int64_t neuron,
 static void put_best(const ins_answers *a, size_t i, const ins_batch *batch, size_t b) {
   const ins_tuned_stimulus *s = a->stimulus;
   size_t index[INS_TUNING_PARAMETERS];
-  ins_condition_index(s, ins_answers_best(a, i), index);
+  ins_condition_index(s, ins_answers_best(a, i, false), index);
   for (size_t p = 0; p < s->n_parameters; p++) {
     const ins_parameter *parameter = &s->parameters[p];
     put(batch, s->v_best[p], b,

@@ -37,7 +37,8 @@ typedef struct ins_reference {
   size_t field;             /* number of an index of the receptive field, or SIZE_MAX: */
   const ins_tuned_stimulus *stimulus; /* of this earlier stimulus */
   size_t curve, index;
-  int v_used; /* variable of the number that was used */
+  double low, high; /* numbers that it can stand for, where that is known; else NaN */
+  int v_used;       /* variable of the number that was used */
 } ins_reference;
 
 enum {
@@ -55,6 +56,7 @@ typedef struct ins_tuning_curve {
   const ins_analysis *analysis;
   int parameter;        /* number of the parameter, or: */
   char *prefix;         /* of its variables in the root: "" or "NAME_" */
+  bool moving;          /* at conditions that move only */
   ins_root_index *root; /* [n_indices] where they go */
 } ins_tuning_curve;
 
@@ -70,6 +72,7 @@ struct ins_tuned_stimulus {
   ins_parameter parameters[INS_TUNING_PARAMETERS];
   ins_reference references[INS_TUNING_REFERENCES];
   ins_tuning_curve curves[INS_TUNING_CURVES];
+  bool *moves; /* [n_conditions] does something move? */
   /* Times in frames. A clip is `onset` frames of background, the stimulus (`shown` at most), and
    * background; responses are kept from `before` frames ahead of the onset on. */
   size_t onset, before, shown, n_frames, n_kept, first_kept;
@@ -94,8 +97,9 @@ struct ins_tuning {
   ins_noise noise;
   size_t n_permutations, n_resamples;
   double level;
-  size_t lag, history;    /* frames: T - T', and those before the answered one that matter */
-  ins_field_stage *field; /* NULL: no fields are looked for */
+  size_t lag, history, ahead; /* frames: T - T', those before the answered one that matter, and
+                                 those after it */
+  ins_field_stage *field;     /* NULL: no fields are looked for */
   size_t field_stage;
   ins_root_index *field_root; /* [ins_n_field_indices] */
   ins_layout *field_layout;
@@ -109,10 +113,12 @@ struct ins_tuning {
 
 /* ---- tuning_stimulus.c
  * --------------------------------------------------------------------------- */
-/** Resolves entry `settings` of the job's list: parameters, references, times. Every condition is
- * tried on the screen, so that what cannot be shown is refused now. */
+/** Takes in entry `settings` of the job's list: its parameters and references. */
 ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *settings,
                                      ins_tuned_stimulus *out) INS_CHECKED;
+/** Finds its times, once its references are found. Every condition is tried on the screen, and the
+ * clip on the model, so that what cannot be shown is refused now. */
+ins_status ins_tuned_stimulus_resolve(ins_tuned_stimulus *stimulus) INS_CHECKED;
 /** Says which stimuli leave the numbers that the model was trained on, and by how much. */
 ins_status ins_tuning_warn_of_range(const ins_tuning *tuning) INS_CHECKED;
 void ins_tuned_stimulus_clear(ins_tuned_stimulus *stimulus);
@@ -172,8 +178,11 @@ typedef struct ins_answers {
 ins_status ins_answers_read(const ins_tuned_stimulus *s, size_t first, size_t n, bool whole,
                             ins_answers *out) INS_CHECKED;
 void ins_answers_clear(ins_answers *answers);
-/** Condition of the largest response of neuron i of the answers; 0 when there is none. */
-size_t ins_answers_best(const ins_answers *a, size_t i);
+/** Bytes that analysing a neuron's answers takes at most. */
+double ins_answers_bytes(const ins_tuned_stimulus *s);
+/** Condition of the largest response of neuron i of the answers, among those that move where
+ * `moving`; the first when none is a number. */
+size_t ins_answers_best(const ins_answers *a, size_t i, bool moving);
 /** Response of neuron i to condition k. */
 double ins_answers_curve(const ins_answers *a, size_t k, size_t i);
 /** Runs the analysis of `curve` for neuron i of the answers (number in the model: `neuron`);

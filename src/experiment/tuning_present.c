@@ -205,8 +205,13 @@ static ins_status declare_places(ins_tuned_stimulus *s, ins_layout *layout) {
   return status;
 }
 
+static size_t bytes_of_row(const ins_tuned_stimulus *s) {
+  const ins_tuning *t = s->tuning;
+  return neurons_of(s) * ((s->n_kept + 1) * (1 + t->n_members) + t->n_repeats) * sizeof(float);
+}
+
 static size_t batch_of(const ins_tuned_stimulus *s) {
-  size_t n = row_bytes / (neurons_of(s) * (s->n_kept + 1) * sizeof(float) + 1);
+  size_t n = row_bytes / bytes_of_row(s);
   if (n > s->n_conditions) n = s->n_conditions;
   return n < 1 ? 1 : n > 16 ? 16 : n;
 }
@@ -408,9 +413,9 @@ ins_status ins_present_cost(ins_tuned_stimulus *s, double *bytes, double *second
   *seconds = ins_clock_s() - start;
   ins_value_destroy(&settings);
   if (status != INS_OK) return status;
-  *bytes = (double)ins_plan_bytes(s->plan) +
-           (double)(s->n_frames * s->tuning->screen.n_channels * s->tuning->screen.height *
-                    s->tuning->screen.width) *
-               sizeof(float);
+  const ins_tuning *t = s->tuning;
+  const size_t pixels = t->screen.n_channels * t->screen.height * t->screen.width;
+  *bytes = (double)ins_plan_bytes(s->plan) + (double)(s->n_frames * pixels * sizeof(float)) +
+           (double)bytes_of_row(s) * (double)(batch_of(s) + 1);
   return INS_OK;
 }

@@ -13,6 +13,7 @@ static bool find_in_field(const ins_tuning *t, const char *name, ins_reference *
   for (size_t k = 0; t->field && k < ins_n_field_indices; k++) {
     if (strcmp(ins_field_indices[k].name, name) != 0) continue;
     r->field = k;
+    r->low = r->high = (double)NAN;
     return true;
   }
   return false;
@@ -27,6 +28,19 @@ static bool is_called(const ins_tuned_stimulus *s, const ins_tuning_curve *curve
          (strncmp(name, s->name, m) == 0 && name[m] == '.' && strcmp(name + m + 1, index) == 0);
 }
 
+/* An index of a curve lies among the listed values of its parameter, or it is not valid. */
+static void find_bounds(const ins_tuned_stimulus *s, const ins_tuning_curve *curve,
+                        ins_reference *r) {
+  r->low = r->high = (double)NAN;
+  if (curve->parameter < 0 || ins_parameter_is_text(&s->parameters[curve->parameter])) return;
+  const ins_parameter *p = &s->parameters[curve->parameter];
+  for (size_t i = 0; i < p->n; i++) {
+    const double x = r->factor * ins_value_real_or(p->values->children.items[i], (double)NAN);
+    r->low = fmin(r->low, x);
+    r->high = fmax(r->high, x);
+  }
+}
+
 static bool find_in_stimuli(const ins_tuning *t, const ins_tuned_stimulus *before, const char *name,
                             ins_reference *r) {
   for (const ins_tuned_stimulus *s = t->stimuli; s < before; s++)
@@ -36,6 +50,7 @@ static bool find_in_stimuli(const ins_tuning *t, const ins_tuned_stimulus *befor
         r->stimulus = s;
         r->curve = c;
         r->index = k;
+        find_bounds(s, &s->curves[c], r);
         return true;
       }
   return false;
@@ -127,8 +142,8 @@ ins_status ins_references_set(const ins_tuned_stimulus *s, size_t i, ins_value *
   return status;
 }
 
-/* Can every condition be shown with these numbers? A neuron's own number may ask for what the
- * screen cannot do. */
+/* Can every condition be shown with these numbers, and in the time of the clip? A neuron's own
+ * number may ask for what the screen cannot do. */
 static ins_status can_be_shown(const ins_tuned_stimulus *s, size_t i, const double *used,
                                bool *shows) {
   ins_status status = INS_OK;
@@ -143,6 +158,7 @@ static ins_status can_be_shown(const ins_tuned_stimulus *s, size_t i, const doub
       *shows = false;
       status = INS_OK;
     }
+    if (scene && ins_scene_frames(scene) > s->shown) *shows = false;
     ins_scene_destroy(&scene);
     ins_value_destroy(&settings);
   }
@@ -157,9 +173,10 @@ ins_status ins_references_read(const ins_tuned_stimulus *s, size_t i, double *us
     ins_measure measure = {0};
     status = r->field != SIZE_MAX ? read_field(s->tuning, i, r->field, &measure)
                                   : read_stimulus(r, i, &measure);
-    used[k] = measure.valid && isfinite(measure.value) ? r->factor * measure.value : r->otherwise;
-    if (!isnan(used[k]) && r->key->min < r->key->max)
-      used[k] = fmin(fmax(used[k], r->key->min), r->key->max);
+    const double number = r->factor * measure.value;
+    const bool within =
+        r->key->min >= r->key->max || (number >= r->key->min && number <= r->key->max);
+    used[k] = measure.valid && isfinite(number) && within ? number : r->otherwise;
   }
   if (status == INS_OK && s->n_references) status = can_be_shown(s, i, used, &shows);
   for (size_t k = 0; k < s->n_references && !shows; k++) used[k] = s->references[k].otherwise;

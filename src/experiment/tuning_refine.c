@@ -153,7 +153,7 @@ static ins_status search_for(search *q, const ins_batch *batch, size_t b) {
   ins_answers answers;
   ins_status status = ins_answers_read(s, i, 1, false, &answers);
   if (status != INS_OK) return status;
-  const size_t k = ins_answers_best(&answers, 0);
+  const size_t k = ins_answers_best(&answers, 0, false);
   const double grid = ins_answers_curve(&answers, k, 0);
   ins_answers_clear(&answers);
   ins_condition_index(s, k, index);

@@ -118,12 +118,30 @@ static ins_status try_at(ins_tuned_stimulus *s, const ins_value *settings) {
 static ins_status try_corners(ins_tuned_stimulus *s, ins_value *settings) {
   const ins_screen *screen = &s->tuning->screen;
   ins_status status = INS_OK;
+  const double half = screen->pixel_um / 2; /* a field may lie up to the edge of the last pixel */
   for (int corner = 0; status == INS_OK && corner < 4; corner++) {
-    const double x = corner % 2 ? 2 * ins_screen_middle_x(screen) : 0,
-                 y = corner / 2 ? 2 * ins_screen_middle_y(screen) : 0;
+    const double x = corner % 2 ? 2 * ins_screen_middle_x(screen) + half : -half,
+                 y = corner / 2 ? 2 * ins_screen_middle_y(screen) + half : -half;
     status = ins_map_take(settings, "x_um", ins_value_real(x));
     if (status == INS_OK) status = ins_map_take(settings, "y_um", ins_value_real(y));
     if (status == INS_OK) status = try_at(s, settings);
+  }
+  return status;
+}
+
+/* What stands for a number of each neuron may make the stimulus longer: a slow bar. Numbers that
+ * cannot be shown are not used either. */
+static ins_status try_references(ins_tuned_stimulus *s, ins_value *settings) {
+  ins_status status = INS_OK;
+  for (size_t k = 0; status == INS_OK && k < 2 * s->n_references; k++) {
+    const ins_reference *r = &s->references[k / 2];
+    const double number = k % 2 ? r->high : r->low;
+    if (isnan(number)) continue;
+    status = ins_map_take(settings, r->key->name, ins_value_real(number));
+    if (status == INS_OK) status = try_corners(s, settings);
+    if (status == INS_ERR_ARGUMENT) status = INS_OK;
+    if (status == INS_OK)
+      status = ins_map_take(settings, r->key->name, ins_number_or_null(r->otherwise));
   }
   return status;
 }
@@ -135,6 +153,7 @@ static ins_status try_conditions(ins_tuned_stimulus *s) {
     status = ins_condition_settings(s, k, &settings);
     if (status == INS_OK) status = try_at(s, settings);
     if (status == INS_OK && s->at_cell) status = try_corners(s, settings);
+    if (status == INS_OK && s->at_cell) status = try_references(s, settings);
     ins_value_destroy(&settings);
   }
   return status;
@@ -151,8 +170,27 @@ static void set_times(ins_tuned_stimulus *s) {
   s->n_kept = s->before + s->shown + after;
   if (lead + s->n_kept < least) lead = least - s->n_kept;
   s->onset = lead + s->before;
-  s->n_frames = lead + s->n_kept;
+  s->n_frames = lead + s->n_kept + (t->screen.still ? 0 : t->ahead);
   s->first_kept = lead - t->lag;
+}
+
+/* Some models take clips of certain lengths only; they say so now. */
+static ins_status try_model(const ins_tuned_stimulus *s) {
+  const ins_screen *screen = &s->tuning->screen;
+  const ins_plan_spec spec = {.n_slots = 1,
+                              .n_frames = s->n_frames,
+                              .height = screen->height,
+                              .width = screen->width,
+                              .first_frame = s->first_kept,
+                              .n_read = 1,
+                              .n_neurons = 1,
+                              .kernels = s->tuning->context->kernels};
+  ins_plan *plan = NULL;
+  ins_status status = ins_plan_create(s->tuning->context->model, &spec, &plan);
+  ins_plan_destroy(&plan);
+  return ins_within(status,
+                    "with before_s, after_s and what the model looks back it has %zu frames",
+                    s->n_frames);
 }
 
 /* ---- warnings -------------------------------------------------------------------------------- */
@@ -233,7 +271,7 @@ ins_status ins_tuning_warn_of_range(const ins_tuning *t) {
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static ins_status resolve(ins_tuned_stimulus *s) {
+static ins_status take_keys(ins_tuned_stimulus *s) {
   ins_status status = INS_OK;
   for (const ins_key *key = s->kind->keys; status == INS_OK && key->name; key++)
     status = take_key(s, key);
@@ -247,11 +285,13 @@ static ins_status resolve(ins_tuned_stimulus *s) {
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s stands for a number of each neuron, which needs place: cell",
                     s->references[0].key->name);
-  status = try_conditions(s);
-  if (status == INS_OK && strcmp(s->measure, "f1") == 0 &&
-      !ins_map_get(s->settings, "temporal_frequency_hz"))
-    status = ins_fail(INS_ERR_ARGUMENT, "measure f1 needs a stimulus with temporal_frequency_hz");
-  return status;
+  return INS_OK;
+}
+
+static ins_status within_stimulus(ins_status status, const ins_tuned_stimulus *s) {
+  char place[512];
+  return ins_within(status, "%sstimulus %s", ins_value_place(s->settings, place, sizeof place),
+                    s->name);
 }
 
 ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *settings,
@@ -265,13 +305,35 @@ ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *
   out->at_cell = !strcmp(ins_value_text_or(ins_map_get(settings, "place"), "field"), "cell");
   out->measure = ins_value_text_or(ins_map_get(settings, "measure"), out->generator->measure);
   out->n_search = (size_t)ins_value_int_or(ins_map_get(settings, "refine"), 0);
-  char place[512];
-  ins_status status = resolve(out);
-  if (status != INS_OK)
-    return ins_within(status, "%sstimulus %s", ins_value_place(settings, place, sizeof place),
-                      out->name);
-  set_times(out);
-  if (tuning->context->speaks && !tuning->screen.still) warn_of_frequencies(out);
+  return within_stimulus(take_keys(out), out);
+}
+
+/* The amplitude at a frequency needs a cycle of it. */
+static ins_status check_f1(const ins_tuned_stimulus *s) {
+  const ins_value *listed = ins_map_get(s->settings, "temporal_frequency_hz");
+  const double seconds = (double)s->shown / s->tuning->screen.rate_hz;
+  if (strcmp(s->measure, "f1") != 0) return INS_OK;
+  if (!listed)
+    return ins_fail(INS_ERR_ARGUMENT, "measure f1 needs a stimulus with temporal_frequency_hz");
+  for (size_t i = 0; i < ins_value_count(listed); i++) {
+    const double hz = ins_value_real_or(listed->children.items[i], 0);
+    if (!(hz * seconds >= 0.999))
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "measure f1 needs a whole cycle, and %g Hz makes %.2f in the %.3g s that it "
+                      "lasts; give a duration_s of %.3g, or another measure",
+                      hz, hz * seconds, seconds, hz > 0 ? 1 / hz : (double)INFINITY);
+  }
+  return INS_OK;
+}
+
+ins_status ins_tuned_stimulus_resolve(ins_tuned_stimulus *s) {
+  ins_status status = try_conditions(s);
+  if (status == INS_OK) status = check_f1(s);
+  if (status != INS_OK) return within_stimulus(status, s);
+  set_times(s);
+  status = try_model(s);
+  if (status != INS_OK) return within_stimulus(status, s);
+  if (s->tuning->context->speaks && !s->tuning->screen.still) warn_of_frequencies(s);
   return INS_OK;
 }
 
@@ -280,5 +342,6 @@ void ins_tuned_stimulus_clear(ins_tuned_stimulus *s) {
     free(s->curves[c].prefix);
     ins_free(&s->curves[c].root);
   }
+  ins_free(&s->moves);
   ins_present_end(s);
 }

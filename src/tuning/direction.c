@@ -363,6 +363,7 @@ const ins_analysis ins_direction_analysis = {
     .doc = "direction and orientation selectivity, preferred direction and axis",
     .indices = indices,
     .n_indices = N_INDICES,
+    .courses = true,
     .run = analyse,
 };
 
@@ -371,5 +372,6 @@ const ins_analysis ins_orientation_analysis = {
     .doc = "orientation selectivity and preferred axis of what does not move",
     .indices = indices + OSI,
     .n_indices = N_INDICES - OSI,
+    .courses = true,
     .run = run_orientation,
 };

@@ -154,5 +154,6 @@ const ins_analysis ins_temporal_frequency_analysis = {
            "frequencies above 0), and the harmonics F1/F0 and F2/F1 at the best one",
     .indices = indices,
     .n_indices = N_INDICES,
+    .courses = true,
     .run = run,
 };

@@ -105,6 +105,22 @@ static void cells_see_stimuli_at_their_fields_and_in_their_sizes(void **state) {
   serial_clear(&r);
 }
 
+/* A bar at the cell's own speed, slower than the key's default, still arrives. */
+static void clips_last_as_long_as_the_slowest_reference(void **state) {
+  (void)state;
+  serial_run r = serial_run_job(
+      JOB "neurons: [1]\nstimuli:\n"
+          "  - {kind: moving_bar, name: speeds, place: cell, width_um: 100, travel_um: 500,"
+          " speed_um_s: [200, 300, 400, 600, 800, 1000]}\n"
+          "  - {kind: moving_bar, name: own, place: cell, width_um: 100, travel_um: 500,"
+          " speed_um_s: preferred_speed_um_s}\n");
+  const double speed = index_of(&r, "preferred_speed_um_s", 0);
+  assert_true(is_valid(&r, "preferred_speed_um_s", 0) && speed < 800);
+  assert_true(used(&r, "own", "used_speed_um_s", 0) == (float)speed);
+  assert_true(used(&r, "own", "tuning_curve", 0) > 0.9 * index_of(&r, "speeds_response_max", 0));
+  serial_clear(&r);
+}
+
 /* A spot that a cell prefers, shown to all at one place, moves nobody but that cell's neighbours.
  */
 static void a_place_is_where_it_says(void **state) {
@@ -116,6 +132,33 @@ static void a_place_is_where_it_says(void **state) {
       "  - {kind: spot, name: there, x_um: 100, y_um: 100, diameter_um: 150, duration_s: 0.3}\n");
   assert_true(used(&r, "here", "tuning_curve", 0) > 2 * used(&r, "there", "tuning_curve", 0));
   serial_clear(&r);
+}
+
+/* Padded models see beyond the present: what is kept must not see the end of the clip. */
+static void nothing_shown_gives_a_flat_response(void **state) {
+  (void)state;
+  static const char *const models[] = {"three_layers", "triple_padding", "float64_weights",
+                                       "gru_core"};
+  for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+    char yaml[1024];
+    snprintf(yaml, sizeof yaml,
+             "experiment: tuning\noutput: x.h5\nlocate: false\nmodel: {file: " INS_TEST_DATA
+             "/golden/variants/%s/model.ckpt, units: {stimulus_rate_hz: 30}}\n"
+             "stimuli: [{kind: flash, contrast: 0, after_s: 0.1}]\n",
+             models[m]);
+    serial_run r = serial_run_job(yaml);
+    const ins_layout *layout = r.stages.layout[0];
+    const size_t n_frames = layout->axes[1].length;
+    const float *row = serial_stage_row(&r, 0, "response", 0);
+    assert_string_equal(layout->axes[1].name, "response_frame");
+    for (size_t n = 0; n < layout->axes[0].length; n++)
+      for (size_t t = 0; t < n_frames; t++) {
+        const double middle = row[n * n_frames + n_frames / 2], x = row[n * n_frames + t];
+        if (fabs(x - middle) > 1e-3 * fabs(middle) + 1e-6)
+          fail_msg("%s: neuron %zu frame %zu is %g, not %g", models[m], n, t, x, middle);
+      }
+    serial_clear(&r);
+  }
 }
 
 /* ---- bits ------------------------------------------------------------------------------------ */
@@ -143,6 +186,42 @@ static void a_neuron_is_tuned_alone_as_among_all(void **state) {
   assert_memory_equal(many + 10, few, 10 * sizeof *few);
   serial_clear(&all);
   serial_clear(&one);
+}
+
+/* ---- statistics, and what moves -------------------------------------------------------------- */
+
+static void time_courses_of_repeats_reach_the_analyses_that_need_them(void **state) {
+  (void)state;
+  serial_run r = serial_run_job(
+      JOB REPEATS "neurons: [1, 2]\nstimuli:\n" BARS
+                  "  - {kind: grating, temporal_frequency_hz: [1, 2, 4], duration_s: 2}\n");
+  assert_true(isfinite(index_of(&r, "f1_f0_low", 0)));
+  assert_true(isfinite(index_of(&r, "moving_bar_quality_index", 0)));
+  assert_true(index_of(&r, "dsi_low", 0) != index_of(&r, "dsi_vector_sum_low", 0));
+  serial_clear(&r);
+}
+
+/* A grating that stands drives some cells more, but has no direction. */
+static void directions_are_measured_of_what_moves(void **state) {
+  (void)state;
+  static const char *const more[] = {"temporal_frequency_hz: 2",
+                                     "motion: [static, drifting, counterphase]",
+                                     "temporal_frequency_hz: [0, 2]"};
+  double first[2] = {0};
+  for (size_t k = 0; k < 3; k++) {
+    char yaml[1024];
+    snprintf(yaml, sizeof yaml,
+             JOB "neurons: [0, 1]\nstimuli: [{kind: grating, direction_deg: [0, 90, 180, 270], "
+                 "duration_s: 1, %s}]\n",
+             more[k]);
+    serial_run r = serial_run_job(yaml);
+    for (size_t n = 0; n < 2; n++) {
+      const double dsi = index_of(&r, "dsi_vector_sum", n);
+      if (k == 0) first[n] = dsi;
+      assert_true(is_valid(&r, "dsi_vector_sum", n) && dsi == first[n]);
+    }
+    serial_clear(&r);
+  }
 }
 
 /* ---- families -------------------------------------------------------------------------------- */
@@ -241,6 +320,8 @@ static void what_makes_no_sense_is_refused(void **state) {
   refuse(JOB "stimuli: [{kind: spot, place: cell, x_um: 100}]\n", "x_um");
   refuse(JOB "stimuli: [{kind: spot, refine: 10}]\n", "refine");
   refuse(JOB "stimuli: [{kind: spot, measure: f1}]\n", "f1");
+  refuse(JOB "stimuli: [{kind: grating, measure: f1, temporal_frequency_hz: 0.5, duration_s: 1}]\n",
+         "duration_s of 2");
   refuse(JOB "members: true\nstimuli: [flash]\n", "ensemble");
 }
 
@@ -287,8 +368,12 @@ int main(void) {
       cmocka_unit_test(bars_find_the_planted_directions),
       cmocka_unit_test(steps_and_colours_tell_the_types_apart),
       cmocka_unit_test(cells_see_stimuli_at_their_fields_and_in_their_sizes),
+      cmocka_unit_test(clips_last_as_long_as_the_slowest_reference),
       cmocka_unit_test(a_place_is_where_it_says),
+      cmocka_unit_test(nothing_shown_gives_a_flat_response),
       cmocka_unit_test(a_neuron_is_tuned_alone_as_among_all),
+      cmocka_unit_test(time_courses_of_repeats_reach_the_analyses_that_need_them),
+      cmocka_unit_test(directions_are_measured_of_what_moves),
       cmocka_unit_test(refining_finds_what_lies_between_the_listed_values),
       cmocka_unit_test(members_of_an_ensemble_are_tuned_each),
       cmocka_unit_test(models_of_single_frames_are_shown_stills),
