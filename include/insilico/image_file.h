@@ -9,13 +9,21 @@
 
 #include "insilico/value.h"
 
-enum { INS_IMAGE_MAX_SIDE = 32768 }; /* pixels a side that are read or written */
+enum {
+  INS_IMAGE_MAX_SIDE = 32768, /* pixels a side that are read or written */
+  /* Pixels of an image that is read: 8192 x 8192, more than cameras and screens have. A file of a
+   * few kilobytes may claim (and deflate) more than fits into memory; this many are 256 MB of
+   * floats in grey, 768 MB in colour. */
+  INS_IMAGE_MAX_PIXELS = 1 << 26
+};
 
 /** Reads a PNG file: float32 [H,W] of a grey image, [3,H,W] (red, green, blue) of one in colour or
  * with a palette. 0..255; 16-bit files have fractions, v / 257. Of an animation, its first image.
- * Sizes are checked against the file before anything is allocated.
+ * Sizes are checked against the file and the limits before anything is allocated; beside the
+ * result one row is kept.
  * @return INS_OK; INS_ERR_IO (cannot be read); INS_ERR_FORMAT (no PNG, damaged, absurd size);
- * INS_ERR_UNSUPPORTED (transparent pixels: what is behind them is not known); INS_ERR_MEMORY */
+ * INS_ERR_UNSUPPORTED (more than INS_IMAGE_MAX_PIXELS; transparent pixels: what is behind them is
+ * not known); INS_ERR_MEMORY */
 ins_status ins_png_read(const char *path, ins_value **out) INS_CHECKED;
 
 /** Paths of the PNG files in a folder (names ending in .png), numbers within names in order of

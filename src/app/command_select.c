@@ -64,6 +64,8 @@ static ins_status number_in_session(selection *s) {
   if (status == INS_OK) status = load_named(s, "session", &s->session_names);
   if (status == INS_OK && (!numbers->numbers || !s->session_names->texts))
     status = ins_fail(INS_ERR_FORMAT, "%s: its sessions are of another kind than ours", s->path);
+  for (size_t k = 0; status == INS_OK && k < s->n; k++) /* pending ones may have none */
+    status = ins_neuron_check(s->path, "neuron_in_session", numbers->numbers[s->row[k]]);
   if (status == INS_OK) s->number = numbers->numbers;
   return status == INS_OK ? check_one_session(s) : status;
 }

@@ -71,12 +71,22 @@ static void print_counts(const char *label, size_t n_tasks, size_t n_done, size_
             n_failed, n_pending);
 }
 
+static const char *name_of(const ins_store_counts *stage) {
+  return strcmp(stage->name, "/") ? stage->name : "(root)";
+}
+
 static void print_stages(const ins_store_summary *s) {
-  for (size_t k = 0; k < s->n_stages && s->n_stages > 1; k++) {
+  int width = 0;
+  if (s->n_stages < 2) return;
+  for (size_t k = 0; k < s->n_stages; k++) {
+    const int n = (int)strlen(name_of(&s->stages[k]));
+    width = n > width ? n : width;
+  }
+  for (size_t k = 0; k < s->n_stages; k++) {
     const ins_store_counts *stage = &s->stages[k];
-    char label[64];
-    snprintf(label, sizeof label, "  %.60s", strcmp(stage->name, "/") ? stage->name : "(root)");
-    print_counts(label, stage->n_tasks, stage->n_done, stage->n_failed, stage->n_pending);
+    printf("  %-*s  %zu of %zu done", width, name_of(stage), stage->n_done, stage->n_tasks);
+    if (stage->n_failed) printf(", %zu failed", stage->n_failed);
+    printf("\n");
   }
 }
 

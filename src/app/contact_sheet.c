@@ -9,7 +9,8 @@
 #include "insilico/file.h"
 #include "insilico/memory.h"
 
-enum { MARGIN = 28, GAP = 5, TITLE = 15, TEXT = 9, TRACE = 130, AXIS = 62, FOOTER = 44 };
+enum { MARGIN = 28, GAP = 5, TITLE = 15, TEXT = 9, TRACE = 130, FOOTER = 44 };
+enum { AXIS = 62, ABOVE_TRACE = 24 }; /* room for the labels of the trace */
 enum { COLUMNS = 8, MOST_TILES = 16, NARROWEST = 500 };
 
 typedef enum arrangement {
@@ -192,147 +193,6 @@ static void draw_grid(sheet *s) {
   }
 }
 
-/* ---- the contrast in the middle, over time ------------------------------------------------------
- */
-
-/* 1, 2 or 5 times a power of ten, about `x`. */
-static double nice(double x) {
-  const double decade = pow(10, floor(log10(x))), digit = x / decade;
-  return decade * (digit < 1.5 ? 1 : digit < 3.5 ? 2 : digit < 7.5 ? 5 : 10);
-}
-
-typedef struct axes {
-  double x, y, width, height; /* of the panel */
-  double t0, t1, most;        /* seconds from the onset; contrast of the upper edge */
-} axes;
-
-static double at_time(const axes *a, double t_s) {
-  return a->x + (t_s - a->t0) / (a->t1 - a->t0) * a->width;
-}
-
-static double at_contrast(const axes *a, double contrast) {
-  return a->y + (1 - contrast / a->most) / 2 * a->height;
-}
-
-static void draw_axes(sheet *s, const axes *a, double offset_s, const char *what) {
-  static const ins_color shown = {244, 244, 244};
-  const double step = nice((a->t1 - a->t0) * 90 / a->width), top = nice(a->most / 1.3);
-  char text[32];
-  ins_canvas_rectangle(&s->canvas, at_time(a, 0), a->y, at_time(a, offset_s) - at_time(a, 0),
-                       a->height, shown);
-  for (int k = -1; k <= 1; k++) {
-    const double y = at_contrast(a, k * top);
-    snprintf(text, sizeof text, "%g", k * top);
-    ins_canvas_line(&s->canvas, a->x, y, a->x + a->width, y, 1, ins_rule);
-    ins_canvas_text(&s->canvas, a->x - 10, y + TEXT / 2.0, TEXT, 1, ins_pale_ink, text);
-  }
-  for (double k = ceil(a->t0 / step - 1e-9); k * step <= a->t1 + 1e-9; k++) {
-    const double x = at_time(a, k * step);
-    snprintf(text, sizeof text, "%g", k == 0 ? 0 : k * step); /* no -0 */
-    ins_canvas_line(&s->canvas, x, a->y + a->height, x, a->y + a->height + 5, 1, ins_pale_ink);
-    ins_canvas_text(&s->canvas, x, a->y + a->height + 20, TEXT, 0.5, ins_pale_ink, text);
-  }
-  ins_canvas_text(&s->canvas, a->x + a->width, a->y + a->height + 40, TEXT, 1, ins_ink,
-                  "time from onset (s)");
-  ins_canvas_text(&s->canvas, a->x, a->y - 10, TEXT, 0, ins_ink, what);
-}
-
-static bool channels_agree(size_t n_channels, const float *values, size_t n, size_t i) {
-  for (size_t c = 1; c < n_channels; c++)
-    if (values[i] != values[c * n + i]) return false;
-  return true;
-}
-
-static double row_of(const axes *a, float contrast) {
-  return round(at_contrast(a, fmin(fmax((double)contrast, -a->most), a->most)));
-}
-
-static ins_color channel_color(size_t c, size_t n_channels) {
-  static const ins_color two[] = {{0, 140, 50}, {140, 60, 200}},
-                         three[] = {{200, 40, 40}, {0, 140, 50}, {40, 80, 210}};
-  if (n_channels == 2) return two[c];
-  return n_channels == 3 ? three[c] : ins_ink;
-}
-
-/* Channel c of values [C,n] as steps, since a frame stands for its time; on whole pixels, so that
- * they are sharp. Where the channels agree, the line has no colour. */
-static void draw_line(sheet *s, const axes *a, const float *values, size_t n, size_t c) {
-  const size_t n_channels = s->view->screen.n_channels;
-  const float *own = values + c * n;
-  for (size_t i = 0; i < n; i++) {
-    const double from = round(a->x + a->width * (double)i / (double)n);
-    const double to = round(a->x + a->width * (double)(i + 1) / (double)n);
-    const double y = row_of(a, own[i]), next = i + 1 < n ? row_of(a, own[i + 1]) : y;
-    const bool here = channels_agree(n_channels, values, n, i);
-    const bool there = i + 1 == n || channels_agree(n_channels, values, n, i + 1);
-    const ins_color color = channel_color(c, n_channels);
-    ins_canvas_rectangle(&s->canvas, to - 1, fmin(y, next) - 1, 2, fabs(next - y) + 2,
-                         here && there ? ins_ink : color);
-    ins_canvas_rectangle(&s->canvas, from, y - 1, to - from + 1, 2, here ? ins_ink : color);
-  }
-}
-
-/* values [C,n]: a pixel in n moments spread over the clip. False: nothing happens there. */
-static bool sample_pixel(sheet *s, const ins_shown *c, size_t pixel, size_t n, float *values) {
-  const ins_screen *screen = &s->view->screen;
-  const size_t frames = ins_shown_frames(c), plane = screen->height * screen->width;
-  bool changes = false;
-  for (size_t i = 0; i < n; i++) {
-    ins_view_contrast(s->view, c, i * frames / n, s->tiles.contrast);
-    for (size_t k = 0; k < screen->n_channels; k++) {
-      values[k * n + i] = s->tiles.contrast[k * plane + pixel];
-      changes |= values[k * n + i] != values[k * n];
-    }
-  }
-  return changes;
-}
-
-/* The pixel that is farthest from the corner's contrast at the onset: rings are empty in the
- * middle. */
-static size_t strongest_pixel(sheet *s, const ins_shown *c) {
-  const ins_screen *screen = &s->view->screen;
-  const size_t plane = screen->height * screen->width;
-  size_t best = 0;
-  float most = 0;
-  ins_view_contrast(s->view, c, c->before, s->tiles.contrast);
-  for (size_t i = 0; i < screen->n_channels * plane; i++) {
-    const float off = fabsf(s->tiles.contrast[i] - s->tiles.contrast[i / plane * plane]);
-    if (off > most) {
-      most = off;
-      best = i % plane;
-    }
-  }
-  return best;
-}
-
-static ins_status draw_trace(sheet *s) {
-  enum { MOST_SAMPLES = 4000 };
-  const ins_shown *c = &s->view->shown[0];
-  const size_t frames = ins_shown_frames(c), n = frames < MOST_SAMPLES ? frames : MOST_SAMPLES;
-  const size_t n_channels = s->view->screen.n_channels;
-  const double rate = s->view->screen.rate_hz;
-  axes a = {.x = AXIS,
-            .y = (double)(s->top + s->n_rows * s->pitch_y) + 24,
-            .width = (double)s->canvas.width - AXIS - MARGIN,
-            .height = TRACE - 24,
-            .t0 = -(double)c->before / rate,
-            .t1 = (double)(c->shown + c->after) / rate};
-  double most = 0;
-  float *values = NULL;
-  ins_status status = ins_alloc(n_channels * n, sizeof *values, &values);
-  if (status != INS_OK) return status;
-  const char *what = "contrast in the middle";
-  if (!sample_pixel(s, c, c->row * s->view->screen.width + c->column, n, values) &&
-      sample_pixel(s, c, strongest_pixel(s, c), n, values))
-    what = "contrast where it is strongest";
-  for (size_t i = 0; i < n_channels * n; i++) most = fmax(most, fabs((double)values[i]));
-  a.most = 1.25 * fmax(most, 1);
-  draw_axes(s, &a, (double)c->shown / rate, what);
-  for (size_t k = 0; k < n_channels; k++) draw_line(s, &a, values, n, k);
-  ins_free(&values);
-  return INS_OK;
-}
-
 /* ---- around it ----------------------------------------------------------------------------------
  */
 
@@ -341,7 +201,7 @@ static void draw_scale_bar(sheet *s) {
   const double y = (double)s->canvas.height - MARGIN + 6, x = (double)s->left;
   const bool known = screen->pixel_um > 0;
   const double pixel = known ? screen->pixel_um : 1;
-  const double length = nice((double)screen->width * pixel / 3);
+  const double length = ins_nice_step((double)screen->width * pixel / 3);
   const double drawn = length / pixel * (double)s->tiles.scale;
   char text[32];
   snprintf(text, sizeof text, "%g %s", length, known ? "um" : "pixels");
@@ -357,7 +217,7 @@ static void draw_legend(sheet *s) {
   if (n != 2 && n != 3) return;
   for (size_t c = n; c-- > 0;) {
     ins_channel_name(c, n, name, sizeof name);
-    ins_canvas_text(&s->canvas, x, y, TEXT, 1, channel_color(c, n), name);
+    ins_canvas_text(&s->canvas, x, y, TEXT, 1, ins_trace_color(c, n), name);
     x -= ins_text_width(name, TEXT) + 16;
   }
   ins_canvas_text(&s->canvas, x, y, TEXT, 1, ins_pale_ink, "channels:");
@@ -403,7 +263,10 @@ ins_status ins_contact_sheet_write(const ins_view *view, const char *settings, c
     if (s.kind == GRID) draw_grid(&s);
     if (s.kind == ROWS) draw_rows(&s);
     if (s.kind == ALONE) draw_alone(&s);
-    if (s.trace) status = draw_trace(&s);
+    if (s.trace)
+      status = ins_trace_draw(&s.tiles, &s.canvas, AXIS,
+                              (double)(s.top + s.n_rows * s.pitch_y) + ABOVE_TRACE,
+                              (double)s.canvas.width - AXIS - MARGIN, TRACE - ABOVE_TRACE, TEXT);
   }
   if (status == INS_OK) status = ins_file_make_parents(path);
   if (status == INS_OK) {

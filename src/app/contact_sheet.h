@@ -47,4 +47,17 @@ double ins_label_draw(ins_canvas *canvas, double x, double y, double size, doubl
                       const char *label);
 #define INS_LINE 1.7
 
+/* ---- contrast over time (trace.c) -------------------------------------------------------------
+ */
+
+/** Contrast of the first condition in the middle over time, where nothing happens there at the
+ * pixel that is farthest from the corner's contrast; the panel's upper left corner at (x, y),
+ * labels around it of letters `size` high. */
+ins_status ins_trace_draw(ins_tiles *tiles, ins_canvas *canvas, double x, double y, double width,
+                          double height, double size) INS_CHECKED;
+/** The line's colour of channel c where channels differ. */
+ins_color ins_trace_color(size_t c, size_t n_channels);
+/** 1, 2 or 5 times a power of ten, about x. */
+double ins_nice_step(double x);
+
 #endif

@@ -83,11 +83,11 @@ static void print_help(FILE *out) {
                "  insilico COMMAND [options] ...        on one rank\n"
                "  mpirun -n 8 insilico run JOB ...      on many\n\n");
   for (const ins_command *c = ins_commands; c->name; c++)
-    fprintf(out, "  %-28s %s\n", c->usage, c->summary);
+    fprintf(out, "  %-39s %s\n", c->usage, c->summary);
   fprintf(
       out,
-      "\n  insilico COMMAND -h           options of a command\n"
-      "  insilico --version            versions of program and libraries\n\n"
+      "\n  insilico COMMAND -h                      options of a command\n"
+      "  insilico --version                       versions of program and libraries\n\n"
       "Exit status: 0 done; 1 finished with failed tasks, or verify: numbers differ, or\n"
       "inspect --scan: not known to be harmless (6: dangerous), or select: no neuron fulfils it;\n"
       "2 the job or command is wrong; 3 input or output failed; 4 a rank could not go on;\n"

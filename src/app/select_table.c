@@ -14,6 +14,7 @@
 #include "insilico/yaml.h"
 
 enum { MOST_NEURONS = 100000000, LONGEST_TEXT = 4096, MOST_AXES = 32, NOT_DONE = 2 };
+#define HIGHEST_NUMBER 9007199254740992.0 /* 2^53: up to here a double holds every whole number */
 
 typedef struct file {
   const char *path; /* of whoever opened it: for messages while it is open */
@@ -196,9 +197,13 @@ static ins_status read_status(const file *f, ins_neurons *out) {
   for (int d = 0; d < rank; d++)
     if (!ins_mul(count, (size_t)dims[d], &count)) status = damaged(f, "status");
   if (rank < 0) status = damaged(f, "status");
+  if (status == INS_OK && axis >= 0 && dims[axis] != f->n)
+    status = ins_fail(INS_ERR_FORMAT,
+                      "%s: damaged: `status` is of %llu neurons, the axis `neuron` of %zu", f->path,
+                      (unsigned long long)dims[axis], f->n);
   if (status == INS_OK && axis >= 0 && count > (size_t)H5Dget_storage_size(set))
     status = damaged(f, "status");
-  if (status == INS_OK && axis >= 0 && dims[axis] == f->n) {
+  if (status == INS_OK && axis >= 0) {
     status = ins_alloc(count, 1, &state);
     if (status == INS_OK && H5Dread(set, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, state) < 0)
       status = damaged(f, "status");
@@ -277,12 +282,21 @@ static ins_status find_columns(file *f) {
   return ins_alloc(f->n_columns, sizeof *f->columns, &f->columns);
 }
 
+ins_status ins_neuron_check(const char *path, const char *name, double number) {
+  if (number >= 0 && number <= HIGHEST_NUMBER && number == floor(number)) return INS_OK;
+  return ins_fail(INS_ERR_FORMAT,
+                  "%s: damaged: `%s` holds %.10g, which is no number of a neuron (0, 1, 2, ...)",
+                  path, name, number);
+}
+
 static ins_status read_neurons(file *f, ins_neurons *out) {
   const ins_column *column;
   size_t which = 0;
   while (which < f->n_columns && strcmp(f->names[which], "neuron") != 0) which++;
   if (which == f->n_columns) return damaged(f, "neuron");
   ins_status status = load(f, which, &column);
+  for (size_t i = 0; status == INS_OK && i < f->n; i++)
+    status = ins_neuron_check(f->path, "neuron", column->numbers[i]);
   if (status != INS_OK) return status;
   out->n = f->n;
   out->number = column->numbers;

@@ -18,9 +18,13 @@ typedef struct ins_neurons {
 /** Opens the results file PATH, which a run may be writing: plain access, no locks. Numbers are
  * read when they are asked for. Variables are those of the root that have the axis `neuron` and no
  * other (texts have that of their letters too), with missing values as NaN.
- * @return INS_OK; INS_ERR_IO (cannot be opened); INS_ERR_FORMAT (no HDF5 file, damaged);
+ * @return INS_OK; INS_ERR_IO (cannot be opened); INS_ERR_FORMAT (no HDF5 file, damaged, numbers of
+ * neurons that are none, a `status` of another number of neurons);
  * INS_ERR_MISSING (has no neurons); INS_ERR_MEMORY */
 ins_status ins_neurons_open(const char *path, ins_neurons *out) INS_CHECKED;
 void ins_neurons_close(ins_neurons *neurons);
+
+/** INS_ERR_FORMAT when variable `name` calls a neuron by what is no whole number from 0 on. */
+ins_status ins_neuron_check(const char *path, const char *name, double number) INS_CHECKED;
 
 #endif

@@ -19,9 +19,13 @@ typedef struct reader {
   png_infop info;
   png_uint_32 width, height;
   int depth, n_colors; /* bits of a sample, samples of a pixel once expanded */
+  int n_passes;        /* over the rows: 1, or 7 of an interlaced file */
   size_t row_bytes;
-  unsigned char *bytes;
-  png_bytep *rows;
+  unsigned char *row; /* the only one that is kept beside the result */
+  size_t n_planes;
+  float *planes; /* [n_planes,H,W], the result's */
+  bool transparent;
+  size_t transparent_at; /* y * width + x of the first such pixel */
   char message[200];
 } reader;
 
@@ -45,20 +49,13 @@ static bool read_head(reader *r) {
   png_set_crc_action(r->png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   png_read_info(r->png, r->info);
   png_set_expand(r->png);
-  (void)png_set_interlace_handling(r->png);
+  r->n_passes = png_set_interlace_handling(r->png);
   png_read_update_info(r->png, r->info);
   r->width = png_get_image_width(r->png, r->info);
   r->height = png_get_image_height(r->png, r->info);
   r->depth = png_get_bit_depth(r->png, r->info);
   r->n_colors = png_get_channels(r->png, r->info);
   r->row_bytes = png_get_rowbytes(r->png, r->info);
-  return true;
-}
-
-static bool read_pixels(reader *r) {
-  if (setjmp(png_jmpbuf(r->png))) return false;
-  png_read_image(r->png, r->rows);
-  png_read_end(r->png, NULL);
   return true;
 }
 
@@ -77,47 +74,79 @@ static ins_status check_size(const reader *r) {
                   r->path, (unsigned)r->width, (unsigned)r->height, r->file_size);
 }
 
-static double sample(const reader *r, size_t y, size_t x, int c) {
-  const size_t i = x * (size_t)r->n_colors + (size_t)c;
-  const unsigned char *row = r->rows[y];
-  if (r->depth == 8) return row[i];
-  return (row[2 * i] * 256 + row[2 * i + 1]) / 257.0;
+/* A small file may hold an image that fills the memory. */
+static ins_status check_limit(const reader *r) {
+  if ((size_t)r->width * r->height <= INS_IMAGE_MAX_PIXELS) return INS_OK;
+  return ins_fail(INS_ERR_UNSUPPORTED,
+                  "%s: has %u x %u pixels; at most %d (such as 8192 x 8192) are read: save it "
+                  "smaller",
+                  r->path, (unsigned)r->width, (unsigned)r->height, INS_IMAGE_MAX_PIXELS);
 }
 
-static ins_status check_opaque(const reader *r) {
-  if (r->n_colors % 2) return INS_OK;
-  for (size_t y = 0; y < r->height; y++)
-    for (size_t x = 0; x < r->width; x++)
-      if (sample(r, y, x, r->n_colors - 1) < 255)
-        return ins_fail(INS_ERR_UNSUPPORTED,
-                        "%s: has transparent pixels (the first in row %zu, column %zu), and what "
-                        "is behind them is not known; save it on a background",
-                        r->path, y, x);
-  return INS_OK;
+/* ---- pixels -------------------------------------------------------------------------------------
+ */
+
+static double sample(const reader *r, size_t x, size_t c) {
+  const size_t i = x * (size_t)r->n_colors + c;
+  if (r->depth == 8) return r->row[i];
+  return (r->row[2 * i] * 256 + r->row[2 * i + 1]) / 257.0;
 }
 
-static ins_status to_array(const reader *r, ins_value **out) {
-  const size_t n_planes = r->n_colors < 3 ? 1 : 3, shape[] = {n_planes, r->height, r->width};
-  *out =
-      n_planes == 1 ? ins_value_array(INS_F32, 2, shape + 1) : ins_value_array(INS_F32, 3, shape);
+static void take_pixel(reader *r, size_t y, size_t x) {
+  const size_t at = y * r->width + x, plane = (size_t)r->height * r->width;
+  for (size_t c = 0; c < r->n_planes; c++) r->planes[c * plane + at] = (float)sample(r, x, c);
+  if (r->n_colors % 2 || sample(r, x, (size_t)r->n_colors - 1) == 255) return;
+  if (!r->transparent || at < r->transparent_at) r->transparent_at = at;
+  r->transparent = true;
+}
+
+/* Each pass over an interlaced file brings some pixels of some rows, in their places. */
+static void take_rows(reader *r) {
+  for (int pass = 0; pass < r->n_passes; pass++) {
+    const bool interlaced = r->n_passes > 1;
+    const size_t first = interlaced ? PNG_PASS_START_COL(pass) : 0;
+    const size_t step = interlaced ? PNG_PASS_COL_OFFSET(pass) : 1;
+    for (png_uint_32 y = 0; y < r->height; y++) {
+      png_read_row(r->png, r->row, NULL);
+      if (interlaced && !PNG_ROW_IN_INTERLACE_PASS(y, pass)) continue;
+      for (size_t x = first; x < r->width; x += step) take_pixel(r, y, x);
+    }
+  }
+}
+
+static bool read_pixels(reader *r) {
+  if (setjmp(png_jmpbuf(r->png))) return false;
+  take_rows(r);
+  png_read_end(r->png, NULL);
+  return true;
+}
+
+static ins_status refuse_transparent(const reader *r) {
+  return ins_fail(INS_ERR_UNSUPPORTED,
+                  "%s: has transparent pixels (the first in row %zu, column %zu), and what "
+                  "is behind them is not known; save it on a background",
+                  r->path, r->transparent_at / r->width, r->transparent_at % r->width);
+}
+
+static ins_status make_result(reader *r, ins_value **out) {
+  r->n_planes = r->n_colors < 3 ? 1 : 3;
+  const size_t shape[] = {r->n_planes, r->height, r->width};
+  *out = r->n_planes == 1 ? ins_value_array(INS_F32, 2, shape + 1)
+                          : ins_value_array(INS_F32, 3, shape);
   if (!*out) return INS_ERR_MEMORY;
-  float *to = (*out)->array.data;
-  for (size_t c = 0; c < n_planes; c++)
-    for (size_t y = 0; y < r->height; y++)
-      for (size_t x = 0; x < r->width; x++) *to++ = (float)sample(r, y, x, (int)c);
-  return INS_OK;
+  r->planes = (*out)->array.data;
+  return ins_alloc(1, r->row_bytes, &r->row);
 }
 
 static ins_status read_image(reader *r, ins_value **out) {
   if (!read_head(r)) return damaged(r);
   ins_status status = check_size(r);
-  if (status == INS_OK) status = ins_alloc(r->height, r->row_bytes, &r->bytes);
-  if (status == INS_OK) status = ins_alloc(r->height, sizeof *r->rows, &r->rows);
-  if (status != INS_OK) return status;
-  for (size_t y = 0; y < r->height; y++) r->rows[y] = r->bytes + y * r->row_bytes;
-  if (!read_pixels(r)) return damaged(r);
-  status = check_opaque(r);
-  return status == INS_OK ? to_array(r, out) : status;
+  if (status == INS_OK) status = check_limit(r);
+  if (status == INS_OK) status = make_result(r, out);
+  if (status == INS_OK && !read_pixels(r)) status = damaged(r);
+  if (status == INS_OK && r->transparent) status = refuse_transparent(r);
+  if (status != INS_OK) ins_value_destroy(out);
+  return status;
 }
 
 static ins_status open_file(reader *r) {
@@ -142,8 +171,7 @@ ins_status ins_png_read(const char *path, ins_value **out) {
   ins_status status = open_file(&r);
   if (status == INS_OK) status = read_image(&r, out);
   png_destroy_read_struct(&r.png, &r.info, NULL);
-  ins_free(&r.rows);
-  ins_free(&r.bytes);
+  ins_free(&r.row);
   if (r.file) fclose(r.file);
   return status;
 }

@@ -130,12 +130,12 @@ static double rise_to_half(const double *envelope, size_t peak) {
   return NAN;
 }
 
-/* The frames of a sweep; none where they lie beyond the trace. */
+/* The frames of a sweep; none where they do not lie within the trace. */
 static sweep cut_sweep(const ins_tuning_data *d, double at_s, double length_s, double low_hz,
                        double slope) {
   sweep s = {.rate_hz = d->rate_hz, .low_hz = low_hz, .slope = slope};
   double first = round(at_s * d->rate_hz) + (double)d->onset, n = round(length_s * d->rate_hz);
-  if (!(n >= 1) || !(first + n <= (double)d->n_frames)) return s;
+  if (!(n >= 1) || !(first >= 0) || !(first + n <= (double)d->n_frames)) return s;
   s.trace = d->traces + (size_t)first;
   s.n = (size_t)n;
   return s;

@@ -84,6 +84,18 @@ static void every_kind_of_pixel_is_read(void **state) {
   }
 }
 
+static void interlaced_images_are_the_same_as_others(void **state) {
+  (void)state;
+  ins_value *plain = read_ok(IMAGES "large.png"), *passes = read_ok(IMAGES "large_interlaced.png");
+  const float *x = plain->array.data;
+  assert_int_equal(ins_array_count(&plain->array), 3 * 11 * 13);
+  assert_memory_equal(plain->array.shape, passes->array.shape, 3 * sizeof(size_t));
+  assert_memory_equal(x, passes->array.data, 3 * 11 * 13 * sizeof *x);
+  for (size_t i = 0; i < 11 * 13; i++) assert_true(x[i] == (float)(i % 13 + 16 * (i / 13)));
+  ins_value_destroy(&plain);
+  ins_value_destroy(&passes);
+}
+
 static void refused(const char *from, ins_status status, const char *why) {
   ins_value *v = NULL;
   assert_int_equal(ins_png_read(from, &v), status);
@@ -95,6 +107,7 @@ static void what_is_damaged_or_unknown_is_refused(void **state) {
   (void)state;
   refused(IMAGES "transparent.png", INS_ERR_UNSUPPORTED, "transparent pixels (the first in row 1");
   refused(IMAGES "palette_transparent.png", INS_ERR_UNSUPPORTED, "transparent pixels");
+  refused(IMAGES "transparent_interlaced.png", INS_ERR_UNSUPPORTED, "first in row 1, column 3");
   refused(IMAGES "huge.png", INS_ERR_FORMAT, "damaged PNG file");
   refused(IMAGES "claims_much.png", INS_ERR_FORMAT, "cannot be in");
   refused(IMAGES "bad_checksum.png", INS_ERR_FORMAT, "damaged PNG file: ");
@@ -102,6 +115,12 @@ static void what_is_damaged_or_unknown_is_refused(void **state) {
   refused(IMAGES "make_images.py", INS_ERR_FORMAT, "is no PNG file");
   refused(IMAGES "nothing.png", INS_ERR_IO, "cannot be opened");
   refused("/tmp", INS_ERR_IO, "it is no file");
+}
+
+/* A few kilobytes that would become 400 MB and, as a stimulus, a multiple of it. */
+static void more_pixels_than_any_camera_has_are_refused(void **state) {
+  (void)state;
+  refused(IMAGES "many_pixels.png", INS_ERR_UNSUPPORTED, "9000 x 9000 pixels; at most 67108864");
 }
 
 /* Any byte changed, any length: refused or read, never a crash or a leak. */
@@ -227,6 +246,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(grey_and_colour_survive_a_round_trip),
       cmocka_unit_test(every_kind_of_pixel_is_read),
+      cmocka_unit_test(interlaced_images_are_the_same_as_others),
+      cmocka_unit_test(more_pixels_than_any_camera_has_are_refused),
       cmocka_unit_test(what_is_damaged_or_unknown_is_refused),
       cmocka_unit_test(damage_anywhere_is_survived),
       cmocka_unit_test(a_folder_lists_its_images_by_number),

@@ -86,6 +86,16 @@ for cut in 100 2000 $((size / 2)) $((size - 600)); do
   [ $status -le 3 ] || fail "a file cut at $cut gives $status"
 done
 
+# Neurons that are called by what is no number of a neuron, and tasks of other neurons
+for number in 3.5 nan inf -1 1e300; do
+  "$1" "$here/select_file.py" wrong.h5 --numbers $number || fail "writing a wrong file"
+  refused 3 "\`neuron\` holds .*no number of a neuron" wrong.h5 'dsi > 0.5'
+  "$1" "$here/select_file.py" wrong.h5 --session --in-session $number || fail "writing a wrong file"
+  refused 3 "\`neuron_in_session\` holds .*no number of a neuron" wrong.h5 --in-session 'dsi > 0.75'
+done
+"$1" "$here/select_file.py" wrong.h5 --status 7 || fail "writing a wrong file"
+refused 3 "\`status\` is of 7 neurons, the axis \`neuron\` of 12" wrong.h5 'dsi > 0.5'
+
 # From a job's results to the next job
 run 1 "$here/small.yaml" output=first.h5 || fail "the first job"
 numbers=$("$INSILICO" select first.h5 'neuron != 1' 2>log) || fail "select of real results"

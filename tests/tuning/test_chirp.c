@@ -152,12 +152,27 @@ static void silent_cells_and_cut_traces_are_not_valid(void **state) {
   teardown(c);
 }
 
+/* Jobs refuse a pause below 0; the analysis must not read before the trace either. */
+static void sweeps_before_the_trace_are_not_valid(void **state) {
+  (void)state;
+  chirp_cell *c = setup();
+  sweep(c, all_pass, linear);
+  put(c->settings, "pause_s", -6.5); /* the sweep of frequency would begin at frame -9 */
+  assert_true(isnan(run(c, "chirp_preferred_frequency_hz")));
+  assert_true(isnan(run(c, "chirp_cutoff_frequency_hz")));
+  put(c->settings, "pause_s", -1e6);
+  assert_true(isnan(run(c, "chirp_preferred_frequency_hz")));
+  assert_true(isnan(run(c, "chirp_contrast_half")));
+  teardown(c);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(preferred_and_cut_off_frequency_are_found),
       cmocka_unit_test(half_contrast_is_found),
       cmocka_unit_test(steps_of_the_chirp_give_polarity),
       cmocka_unit_test(silent_cells_and_cut_traces_are_not_valid),
+      cmocka_unit_test(sweeps_before_the_trace_are_not_valid),
   };
   return cmocka_run_group_tests_name("tuning.chirp", tests, NULL, NULL);
 }

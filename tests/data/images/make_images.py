@@ -55,7 +55,25 @@ passes = [[20 * (y * W + x) for x in range(x0, W, dx)] for x0, y0, dx, dy in PAS
           for y in range(y0, H, dy)]
 png("grey_8_interlaced", 8, GREY, passes, interlace=1)
 
+# All seven passes, in 16 bits: the same image in order and interlaced.
+LARGE = (13, 11)  # wide, high
+
+
+def pixel(x, y):
+    return deep(x + 16 * y) + deep(2 * x + 16 * y + 0.5) + deep(x + 20 * y)
+
+
+in_order = [b"".join(pixel(x, y) for x in range(LARGE[0])) for y in range(LARGE[1])]
+passes = [b"".join(pixel(x, y) for x in range(x0, LARGE[0], dx)) for x0, y0, dx, dy in PASSES
+          for y in range(y0, LARGE[1], dy)]
+png("large", 16, RGB, in_order, size=LARGE)
+png("large_interlaced", 16, RGB, passes, size=LARGE, interlace=1)
+png("transparent_interlaced", 8, GREY_ALPHA,  # the pixel of the last pass stands before the other
+    [[v for x in range(x0, 8, dx) for v in (9, 0 if (x, y) in ((3, 1), (0, 4)) else 255)]
+     for x0, y0, dx, dy in PASSES for y in range(y0, 8, dy)], size=(8, 8), interlace=1)
+
 png("huge", 8, GREY, grey, size=(1 << 20, 1 << 20))
 png("claims_much", 8, GREY, grey, size=(30000, 30000))
+png("many_pixels", 1, GREY, [b"\xff" * 1125] * 9000, size=(9000, 9000))
 png("bad_checksum", 8, GREY, grey, checksum=1)
 (HERE / "cut_short.png").write_bytes(whole[:-20])
