@@ -12,6 +12,18 @@
  * dtype), INS_ERR_MISSING (no such dataset: the message lists what there is), INS_ERR_MEMORY */
 ins_status ins_array_read(const char *path, ins_value **out) INS_CHECKED;
 
+/** Reads one of several arrays that a file holds as one: of an array with n_dims axes only number
+ * `item` of the first axis, as an array without that axis; an array with any other number of axes
+ * is read whole. *n_items: length of that axis; 1 of a whole array. Nothing but the item is read
+ * and allocated, unless a .npy file is in Fortran order.
+ * @return as ins_array_read; INS_ERR_ARGUMENT when item >= *n_items */
+ins_status ins_array_read_item(const char *path, int n_dims, size_t item, size_t *n_items,
+                               ins_value **out) INS_CHECKED;
+
+/** *out = FILE of "FILE:DATASET", or PATH itself: what ins_array_read opens. free() it.
+ * @return INS_OK; INS_ERR_IO (there is no such file); INS_ERR_MEMORY */
+ins_status ins_array_file(const char *path, char **out) INS_CHECKED;
+
 /** Writes a .npy file (version 1.0) by way of PATH.part and a rename. */
 ins_status ins_npy_write(const char *path, const ins_array *array) INS_CHECKED;
 

@@ -28,8 +28,8 @@ static double at_contrast(const axes *a, double contrast) {
 
 static void draw_axes(const axes *a, double offset_s, const char *what) {
   static const ins_color shown = {244, 244, 244};
-  const double step = ins_nice_step((a->t1 - a->t0) * 90 / a->width),
-               top = ins_nice_step(a->most / 1.3);
+  const double step = ins_nice_step((a->t1 - a->t0) * 90 / a->width);
+  const double top = ins_nice_step(a->most / 1.3);
   char text[32];
   ins_canvas_rectangle(a->canvas, at_time(a, 0), a->y, at_time(a, offset_s) - at_time(a, 0),
                        a->height, shown);

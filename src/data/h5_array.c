@@ -141,22 +141,49 @@ static ins_status check_stored(const char *path, hid_t set, size_t count, size_t
                   path, count, stored);
 }
 
-static ins_status read_dataset(const char *path, hid_t set, ins_value **out) {
+/* Item `item` of the first axis as a selection in the file; `shape` is that of the item. */
+static hid_t item_in_file(hid_t set, size_t item, int n_dims, const size_t *shape) {
+  hsize_t start[H5S_MAX_RANK] = {item}, lengths[H5S_MAX_RANK] = {1};
+  for (int d = 0; d < n_dims; d++) lengths[d + 1] = shape[d];
+  hid_t space = H5Dget_space(set);
+  if (space >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, lengths, NULL) < 0) {
+    H5Sclose(space);
+    return H5I_INVALID_HID;
+  }
+  return space;
+}
+
+/* All elements of `array`, or item `item` of the first axis (item NULL: the whole dataset). */
+static bool read_elements(hid_t set, hid_t native, const size_t *item, const ins_array *array) {
+  if (!item) return H5Dread(set, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, array->data) >= 0;
+  const hsize_t count = ins_array_count(array);
+  hid_t from = item_in_file(set, *item, array->n_dims, array->shape);
+  hid_t to = H5Screate_simple(1, &count, NULL);
+  const bool read =
+      from >= 0 && to >= 0 && H5Dread(set, native, to, from, H5P_DEFAULT, array->data) >= 0;
+  if (from >= 0) H5Sclose(from);
+  if (to >= 0) H5Sclose(to);
+  return read;
+}
+
+static ins_status read_dataset(const char *path, hid_t set, ins_array_part *part, ins_value **out) {
   hid_t type = H5Dget_type(set), native = H5I_INVALID_HID;
   int n_dims;
   size_t shape[INS_MAX_DIMS], count;
   ins_dtype dtype = INS_F32;
+  bool is_item = false;
   ins_status status = read_shape(path, set, &n_dims, shape, &count);
   if (status == INS_OK && (type < 0 || !dtype_of(type, &dtype)))
     status = ins_fail(INS_ERR_FORMAT, "%s: the dataset holds no plain real numbers", path);
   if (status == INS_OK) status = check_stored(path, set, count, ins_dtype_size(dtype));
+  if (status == INS_OK) status = ins_array_part_cut(path, part, &n_dims, shape, &is_item);
   if (status == INS_OK) {
     *out = ins_value_array(dtype, n_dims, shape);
     if (!*out) status = INS_ERR_MEMORY;
   }
   if (status == INS_OK) native = memory_type(type, dtype);
   if (status == INS_OK && count &&
-      H5Dread(set, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, (*out)->array.data) < 0)
+      !read_elements(set, native, is_item ? &part->item : NULL, &(*out)->array))
     status = ins_fail(INS_ERR_FORMAT,
                       "%s: the dataset cannot be read; it is damaged, or compressed with "
                       "a filter that this HDF5 lacks",
@@ -167,14 +194,15 @@ static ins_status read_dataset(const char *path, hid_t set, ins_value **out) {
   return status;
 }
 
-static ins_status read_open(const char *path, const char *name, ins_value **out) {
+static ins_status read_open(const char *path, const char *name, ins_array_part *part,
+                            ins_value **out) {
   hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), set;
   if (file < 0)
     return ins_fail(INS_ERR_FORMAT, "%s: no HDF5 file, damaged, or open for writing elsewhere",
                     path);
   ins_status status = open_dataset(path, file, name, &set);
   if (status == INS_OK) {
-    status = ins_within(read_dataset(path, set, out), "%s", name ? name : "the only dataset");
+    status = ins_within(read_dataset(path, set, part, out), "%s", name ? name : "the only dataset");
     H5Dclose(set);
   }
   H5Fclose(file);
@@ -182,12 +210,13 @@ static ins_status read_open(const char *path, const char *name, ins_value **out)
 }
 
 /* HDF5 prints its error stack by itself unless told not to; what was set before is restored. */
-ins_status ins_h5_array_read(const char *path, const char *name, ins_value **out) {
+ins_status ins_h5_array_read(const char *path, const char *name, ins_array_part *part,
+                             ins_value **out) {
   H5E_auto2_t function;
   void *data;
   H5Eget_auto2(H5E_DEFAULT, &function, &data);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  ins_status status = read_open(path, name, out);
+  ins_status status = read_open(path, name, part, out);
   H5Eset_auto2(H5E_DEFAULT, function, data);
   return status;
 }

@@ -139,38 +139,60 @@ static ins_status read_header(const char *path, FILE *file, size_t size, header 
   return status;
 }
 
-static ins_status read_elements(const char *path, FILE *file, const header *h, ins_value **out) {
-  unsigned char *bytes = NULL, *turned = NULL;
-  size_t stride[INS_MAX_DIMS], n = h->count * h->type.size;
-  ins_status status = ins_alloc(h->count, h->type.size, &bytes);
-  if (status == INS_OK && fread(bytes, 1, n, file) != n)
+/* *bytes = `count` elements from number `first` of the file on, as they are stored. */
+static ins_status read_bytes(const char *path, FILE *file, const header *h, size_t first,
+                             size_t count, unsigned char **bytes) {
+  const size_t n = count * h->type.size;
+  ins_status status = ins_alloc(count, h->type.size, bytes);
+  if (status == INS_OK && (fseeko(file, (off_t)(h->begin + first * h->type.size), SEEK_SET) != 0 ||
+                           fread(*bytes, 1, n, file) != n))
     status = ins_fail(INS_ERR_IO, "%s: reading failed", path);
-  if (status == INS_OK && h->fortran && h->n_dims > 1) {
-    status = ins_alloc(h->count, h->type.size, &turned);
-    ins_fortran_strides(h->n_dims, h->shape, stride);
-    if (status == INS_OK)
-      ins_strided_copy(bytes, h->type.size, h->n_dims, h->shape, stride, turned);
-  }
-  if (status == INS_OK) {
-    *out = ins_value_array(h->type.dtype, h->n_dims, h->shape);
-    if (*out)
-      ins_numpy_copy(&h->type, turned ? turned : bytes, h->count, (*out)->array.data);
-    else
-      status = INS_ERR_MEMORY;
-  }
-  ins_free(&turned);
-  ins_free(&bytes);
   return status;
 }
 
-ins_status ins_npy_read(const char *path, FILE *file, size_t size, ins_value **out) {
+/* Elements in row-major order: of the whole array, or of one item of the first axis. In Fortran
+ * order an item's elements are strewn over the file. */
+static ins_status read_ordered(const char *path, FILE *file, const header *h, ins_array_part *part,
+                               ins_value **out, unsigned char **bytes) {
+  size_t stride[INS_MAX_DIMS], shape[INS_MAX_DIMS], count = 1;
+  const bool turn = h->fortran && h->n_dims > 1;
+  int n_dims = h->n_dims;
+  bool is_item;
+  unsigned char *strewn = NULL;
+  memcpy(shape, h->shape, sizeof shape);
+  ins_status status = ins_array_part_cut(path, part, &n_dims, shape, &is_item);
+  if (status != INS_OK) return status;
+  for (int d = 0; d < n_dims; d++) count *= shape[d];
+  if (!turn) {
+    status = read_bytes(path, file, h, is_item ? part->item * count : 0, count, bytes);
+  } else {
+    status = read_bytes(path, file, h, 0, h->count, &strewn);
+    if (status == INS_OK) status = ins_alloc(count, h->type.size, bytes);
+    ins_fortran_strides(h->n_dims, h->shape, stride);
+    if (status == INS_OK)
+      ins_strided_copy(strewn + (is_item ? part->item * stride[0] * h->type.size : 0), h->type.size,
+                       n_dims, shape, stride + is_item, *bytes);
+  }
+  ins_free(&strewn);
+  if (status != INS_OK) return status;
+  *out = ins_value_array(h->type.dtype, n_dims, shape);
+  if (!*out) return INS_ERR_MEMORY;
+  ins_numpy_copy(&h->type, *bytes, count, (*out)->array.data);
+  return INS_OK;
+}
+
+ins_status ins_npy_read(const char *path, FILE *file, size_t size, ins_array_part *part,
+                        ins_value **out) {
   header h = {0};
-  size_t bytes;
+  size_t n;
+  unsigned char *bytes = NULL;
   ins_status status = read_header(path, file, size, &h);
   if (status != INS_OK) return status;
-  if (!ins_mul(h.count, h.type.size, &bytes) || bytes > size - h.begin)
+  if (!ins_mul(h.count, h.type.size, &n) || n > size - h.begin)
     return broken(path, "it ends before the last element; it was cut short");
-  return read_elements(path, file, &h, out);
+  status = read_ordered(path, file, &h, part, out, &bytes);
+  ins_free(&bytes);
+  return status;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -180,6 +180,16 @@ static ins_status check_name(const ins_tuning *t, const ins_value *settings, con
   return INS_OK;
 }
 
+/* Which of the stages before `stage` rows of a cell's stimulus do not depend on: those other than
+ * its field and what its references name. They stay when these change. */
+static uint64_t unread_by(const ins_tuning *t, const ins_tuned_stimulus *s, size_t stage) {
+  uint64_t unread = ((uint64_t)1 << stage) - 1;
+  unread &= ~((uint64_t)1 << t->field_stage);
+  for (size_t r = 0; r < s->n_references; r++)
+    if (s->references[r].stimulus) unread &= ~((uint64_t)1 << s->references[r].stimulus->stage);
+  return unread;
+}
+
 static ins_status declare_stimulus(ins_tuning *t, const ins_value *settings, ins_stages *stages) {
   ins_tuned_stimulus *s = &t->stimuli[t->n_stimuli];
   const char *kind = ins_value_text_or(ins_map_get(settings, "kind"), "");
@@ -200,8 +210,10 @@ static ins_status declare_stimulus(ins_tuning *t, const ins_value *settings, ins
   if (status != INS_OK) return status;
   s->stage = stages->n;
   status = ins_present_declare(s, &stages->layout[stages->n]);
-  if (status == INS_OK) stages->n++;
-  if (status != INS_OK || !s->n_search) return status;
+  if (status != INS_OK) return status;
+  if (s->at_cell) s->layout->unread = unread_by(t, s, s->stage);
+  stages->n++;
+  if (!s->n_search) return INS_OK;
   s->refine_stage = stages->n;
   status = ins_refine_declare(s, &stages->layout[stages->n]);
   if (status == INS_OK) stages->n++;

@@ -72,8 +72,52 @@ static void what_is_no_array_of_numbers_is_refused(void **state) {
   expect_refusal(ARRAYS "nothing.h5:x", INS_ERR_IO, "nothing.h5");
 }
 
+static void the_file_of_a_dataset_is_found(void **state) {
+  (void)state;
+  char *file;
+  assert_int_equal(ins_array_file(ARRAYS "several.h5:a:b", &file), INS_OK);
+  assert_string_equal(file, ARRAYS "several.h5");
+  free(file);
+  assert_int_equal(ins_array_file(ARRAYS "one.h5", &file), INS_OK);
+  assert_string_equal(file, ARRAYS "one.h5");
+  free(file);
+  assert_int_equal(ins_array_file(ARRAYS "nothing.h5:a", &file), INS_ERR_IO);
+  assert_null(file);
+}
+
+static void one_item_of_several_is_the_same_as_in_the_whole(void **state) {
+  (void)state;
+  static const char *const paths[] = {ARRAYS "several.h5:stimulus",
+                                      ARRAYS "several.h5:group/big_endian",
+                                      ARRAYS "several.h5:group/half", ARRAYS "one.h5"};
+  for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++)
+    for (size_t item = 0; item < 2; item++) {
+      ins_value *whole = read_ok(paths[k]), *v;
+      size_t n_items;
+      assert_int_equal(ins_array_read_item(paths[k], 3, item, &n_items, &v), INS_OK);
+      assert_int_equal(n_items, 2);
+      assert_int_equal(v->array.dtype, whole->array.dtype);
+      assert_int_equal(v->array.n_dims, 2);
+      assert_int_equal(v->array.shape[0], 3);
+      assert_int_equal(v->array.shape[1], 4);
+      for (size_t i = 0; i < 12; i++)
+        assert_true(ins_array_get(&v->array, i) == ins_array_get(&whole->array, item * 12 + i));
+      ins_value_destroy(&v);
+      assert_int_equal(ins_array_read_item(paths[k], 4, 0, &n_items, &v), INS_OK);
+      assert_int_equal(n_items, 1);
+      assert_int_equal(ins_array_count(&v->array), 24);
+      ins_value_destroy(&v);
+      assert_int_equal(ins_array_read_item(paths[k], 3, 2, &n_items, &v), INS_ERR_ARGUMENT);
+      assert_null(v);
+      assert_int_equal(n_items, 2);
+      ins_value_destroy(&whole);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_file_of_a_dataset_is_found),
+      cmocka_unit_test(one_item_of_several_is_the_same_as_in_the_whole),
       cmocka_unit_test(datasets_are_read_by_name),
       cmocka_unit_test(the_only_dataset_needs_no_name),
       cmocka_unit_test(a_missing_dataset_lists_what_there_is),

@@ -193,8 +193,37 @@ static void written_files_are_read_back_equal(void **state) {
   ins_value_destroy(&v);
 }
 
+static void one_item_of_several_is_the_same_as_in_the_whole(void **state) {
+  (void)state;
+  static const char *const paths[] = {ARRAYS "version_1.npy", ARRAYS "fortran.npy",
+                                      ARRAYS "big_endian.npy", ARRAYS "fortran_big_endian.npy"};
+  for (size_t k = 0; k < sizeof paths / sizeof paths[0]; k++)
+    for (size_t item = 0; item < 2; item++) {
+      ins_value *whole = read_ok(paths[k]), *v;
+      size_t n_items;
+      assert_int_equal(ins_array_read_item(paths[k], 3, item, &n_items, &v), INS_OK);
+      assert_int_equal(n_items, 2);
+      assert_int_equal(v->array.dtype, whole->array.dtype);
+      assert_int_equal(v->array.n_dims, 2);
+      assert_int_equal(v->array.shape[0], 3);
+      assert_int_equal(v->array.shape[1], 4);
+      for (size_t i = 0; i < 12; i++)
+        assert_true(ins_array_get(&v->array, i) == ins_array_get(&whole->array, item * 12 + i));
+      ins_value_destroy(&v);
+      assert_int_equal(ins_array_read_item(paths[k], 4, 0, &n_items, &v), INS_OK);
+      assert_int_equal(n_items, 1);
+      assert_int_equal(ins_array_count(&v->array), 24);
+      ins_value_destroy(&v);
+      assert_int_equal(ins_array_read_item(paths[k], 3, 2, &n_items, &v), INS_ERR_ARGUMENT);
+      assert_null(v);
+      assert_int_equal(n_items, 2);
+      ins_value_destroy(&whole);
+    }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(one_item_of_several_is_the_same_as_in_the_whole),
       cmocka_unit_test(every_version_order_and_byte_order_is_read),
       cmocka_unit_test(every_number_type_is_read),
       cmocka_unit_test(what_is_no_array_of_numbers_is_refused),

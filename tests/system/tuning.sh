@@ -46,3 +46,10 @@ p = np.sort(cells.dsi_vector_sum_p.values)
 q = np.minimum.accumulate((p * p.size / np.arange(1, p.size + 1))[::-1])[::-1]
 np.testing.assert_allclose(np.sort(cells.dsi_vector_sum_q.values), q)
 END
+
+# More neurons: what the first ones saw at their own places is kept, and the file is that of a fresh run.
+run 2 "$job" output="$scratch/more.h5" neurons=0,1,3 || fail "three neurons"
+run 2 "$job" output="$scratch/more.h5" || fail "three more"
+kept=$(grep -o '"kept":[0-9]*' "$scratch/more.h5.journal.jsonl" "$scratch/more.journal.jsonl" 2>/dev/null | tail -1 | grep -o '[0-9]*$')
+[ "${kept:-0}" -ge 50 ] || fail "only ${kept:-0} tasks were kept"
+same "$scratch/1.h5" "$scratch/more.h5" "at once and grown by three neurons ($kept tasks kept)"
