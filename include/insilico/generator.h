@@ -78,6 +78,7 @@ typedef struct ins_generator {
   void (*end)(void **scene);
   bool coloured;       /* paints every channel itself (noise, images, sequences); the weights of
                           `color` multiply these too */
+  bool periodic;       /* repeats itself in time, at temporal_frequency_hz where that is not 0 */
   const char *measure; /* of ins_response_measures: what suits it (bars: peak, gratings: mean) */
 } ins_generator;
 
@@ -91,7 +92,7 @@ extern const ins_variant ins_stimulus_places[];   /* field, cell */
 extern const ins_variant ins_response_measures[]; /* mean, evoked, peak, f1 */
 
 /** Keys of every generator: what it looks like (contrast, color, x_um, y_um, background, before_s,
- * after_s), and how experiments present it (name, place, measure, refine). */
+ * after_s), and how experiments present it (name, place, measure, settle_s, refine). */
 #define INS_GENERATOR_KEYS                                                                         \
   {.name = "name",                                                                                 \
    .type = INS_KEY_TEXT,                                                                           \
@@ -108,6 +109,14 @@ extern const ins_variant ins_response_measures[]; /* mean, evoked, peak, f1 */
        .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,                                                 \
        .variants = ins_response_measures,                                                          \
        .doc = "the number of a response that tuning curves hold; null: the kind's own"},           \
+      {.name = "settle_s",                                                                         \
+       .type = INS_KEY_REAL,                                                                       \
+       .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,                                                 \
+       .min = 0,                                                                                   \
+       .max = 1000,                                                                                \
+       .units = "s",                                                                               \
+       .doc = "left out of the measure after the onset; null: 0, of what repeats itself as long "  \
+              "as the model remembers the onset, at most half"},                                   \
       {.name = "refine",                                                                           \
        .type = INS_KEY_INT,                                                                        \
        .fallback = "0",                                                                            \

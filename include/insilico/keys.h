@@ -77,8 +77,8 @@ ins_status ins_range_parse(const ins_value *value, size_t total, const char *wha
 
 /** What the value of an INS_KEY_REFERENCE key stands for, where it is a text "NAME" or "FACTOR *
  * NAME": FACTOR a positive number (1 when left out), NAME of lower-case letters, digits and
- * underscores, or "STIMULUS.NAME" with one dot. False, and nothing is set, for any other value (NULL
- * is one), and for a name that does not fit into name[size]. */
+ * underscores, or "STIMULUS.NAME" with one dot. False, and nothing is set, for any other value
+ * (NULL is one), and for a name that does not fit into name[size]. */
 bool ins_reference_parse(const ins_value *value, double *factor, char *name, size_t size);
 
 #endif

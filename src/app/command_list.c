@@ -98,6 +98,28 @@ static bool names_topic(const char *wanted, const char *topic) {
   return strcmp(wanted, topic) == 0 || (strlen(wanted) == n - 1 && !strncmp(wanted, topic, n - 1));
 }
 
+static bool explain_index(const ins_index *indices, size_t n, const char *wanted,
+                          const char *analysis) {
+  for (size_t k = 0; k < n; k++) {
+    if (strcmp(indices[k].name, wanted) != 0) continue;
+    printf("%s: %s\n", wanted, indices[k].long_name);
+    if (indices[k].units && indices[k].units[0]) printf("  units       %s\n", indices[k].units);
+    printf("  measured    %s\n", analysis);
+    printf("  definition  %s\n", indices[k].source ? indices[k].source : "");
+    return true;
+  }
+  return false;
+}
+
+/* One index by its name: `insilico list dsi`. */
+static bool print_one_index(const char *wanted) {
+  if (explain_index(ins_field_indices, ins_n_field_indices, wanted, "of every receptive field"))
+    return true;
+  for (const ins_analysis *const *a = ins_analyses; *a; a++)
+    if (explain_index((*a)->indices, (*a)->n_indices, wanted, (*a)->doc)) return true;
+  return false;
+}
+
 /* One kind by its name, with its keys: `insilico list adam`. */
 static bool print_kind(const char *wanted) {
   for (size_t i = 0; i < N_TOPICS; i++) {
@@ -131,6 +153,7 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     found = true;
   }
   if (!found) found = print_kind(wanted);
+  if (!found) found = print_one_index(wanted);
   if (!found)
     return ins_fail(
         INS_ERR_ARGUMENT,

@@ -3,11 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "insilico/file.h"
-#include "insilico/memory.h"
 
 enum { MARGIN = 28, GAP = 5, TITLE = 15, TEXT = 9, TRACE = 130, FOOTER = 44 };
 enum { AXIS = 62, ABOVE_TRACE = 24 }; /* room for the labels of the trace */

@@ -31,7 +31,7 @@ const ins_command ins_commands[] = {
     {"select", "select RESULTS CONDITION",
      "neurons that fulfil 'dsi > 0.5 & dsi_q < 0.01', as `neurons` of the next job", "jti", 2, 2,
      ins_command_select},
-    {"stimulus", "stimulus show KIND|JOB [key=value ...]",
+    {"stimulus", "stimulus show KIND|JOB [NAME] [key=...]",
      "a stimulus as a contact sheet, an animation or frames", "FSAyohd", 2, SIZE_MAX,
      ins_command_stimulus},
     {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,

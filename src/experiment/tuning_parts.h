@@ -154,6 +154,10 @@ typedef struct ins_window {
   size_t first, n;
   double f_hz; /* of measure f1 */
 } ins_window;
+/** Does a condition repeat itself in time? */
+bool ins_settings_repeat(const ins_tuned_stimulus *s, const ins_value *settings);
+/** Frames of a stimulus of `shown` frames that its measure leaves out after the onset. */
+size_t ins_window_settling(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown);
 ins_window ins_window_of(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
                          const float *trace);
 double ins_window_measure(const ins_tuned_stimulus *s, const ins_window *window,

@@ -76,6 +76,25 @@ static ins_status unknown_index(const ins_tuning *t, const ins_tuned_stimulus *s
                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static const char *units_of(const ins_reference *r) {
+  const ins_index *index = r->field != SIZE_MAX
+                               ? &ins_field_indices[r->field]
+                               : &r->stimulus->curves[r->curve].analysis->indices[r->index];
+  const char *units = index->units ? index->units : "";
+  return strcmp(units, "degree") == 0 ? "deg" : units;
+}
+
+/* A diameter of so many seconds is a mistake. */
+static ins_status check_units(const ins_tuned_stimulus *s, const ins_reference *r,
+                              const char *name) {
+  char place[512];
+  const char *ours = r->key->units ? r->key->units : "", *theirs = units_of(r);
+  if (!*ours || strcmp(ours, theirs) == 0) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT, "%sstimulus %s: %s is in %s, but '%s' is in %s",
+                  ins_value_place(ins_map_get(s->settings, r->key->name), place, sizeof place),
+                  s->name, r->key->name, ours, name, *theirs ? theirs : "no unit");
+}
+
 ins_status ins_references_find(ins_tuning *t, ins_tuned_stimulus *s) {
   char name[128];
   for (size_t k = 0; k < s->n_references; k++) {
@@ -84,6 +103,8 @@ ins_status ins_references_find(ins_tuning *t, ins_tuned_stimulus *s) {
       return ins_fail(INS_ERR_INTERNAL, "stimulus %s: %s is no reference", s->name, r->key->name);
     if (!find_in_field(t, name, r) && !find_in_stimuli(t, s, name, r))
       return unknown_index(t, s, r, name);
+    ins_status status = check_units(s, r, name);
+    if (status != INS_OK) return status;
     if (isnan(r->otherwise) && !(r->key->flags & INS_KEY_NULLABLE))
       return ins_fail(INS_ERR_ARGUMENT,
                       "stimulus %s: %s has no default for neurons without '%s'; give it a number",

@@ -52,6 +52,22 @@ ins_value *ins_number_or_null(double x) {
   return isnan(x) ? ins_value_null() : ins_value_real(x);
 }
 
+/* 0 and 360 degrees are one direction: shown twice, it would weigh twice. */
+static ins_status check_angles(const ins_key *key, const ins_value *listed) {
+  if (!key->units || strcmp(key->units, "deg") != 0) return INS_OK;
+  for (size_t i = 0; i < ins_value_count(listed); i++)
+    for (size_t k = 0; k < i; k++) {
+      const double a = ins_value_real_or(listed->children.items[k], 0),
+                   b = ins_value_real_or(listed->children.items[i], 0);
+      if (fabs(remainder(a - b, 360)) < 1e-6)
+        return ins_fail(INS_ERR_ARGUMENT,
+                        "%s lists %g and %g, which are the same direction; leave one out (range(0, "
+                        "360, 30) excludes its end)",
+                        key->name, a, b);
+    }
+  return INS_OK;
+}
+
 static ins_status take_key(ins_tuned_stimulus *s, const ins_key *key) {
   const ins_value *value = ins_map_get(s->settings, key->name);
   if ((key->flags & INS_KEY_REFERENCE) && value && value->kind == INS_TEXT) {
@@ -76,7 +92,7 @@ static ins_status take_key(ins_tuned_stimulus *s, const ins_key *key) {
                     "stimuli",
                     s->name, MAX_CONDITIONS);
   s->n_conditions = n;
-  return INS_OK;
+  return check_angles(key, value);
 }
 
 static ins_status set_single(const ins_tuned_stimulus *s, const ins_key *key, const size_t *index,
@@ -193,18 +209,68 @@ static ins_status try_model(const ins_tuned_stimulus *s) {
                     s->n_frames);
 }
 
+/* ---- frequencies ----------------------------------------------------------------------------- */
+
+/* Seconds that the measure of a stimulus at `hz` covers. */
+static double window_s(const ins_tuned_stimulus *s, double hz, ins_value *settings) {
+  if (ins_map_take(settings, "temporal_frequency_hz", ins_value_real(hz)) != INS_OK) return 0;
+  return (double)(s->shown - ins_window_settling(s, settings, s->shown)) /
+         s->tuning->screen.rate_hz;
+}
+
+/* `refuse`: by a failure, else by a warning. */
+static ins_status check_frequencies(const ins_tuned_stimulus *s, bool refuse) {
+  const ins_value *listed = ins_map_get(s->settings, "temporal_frequency_hz");
+  ins_value *settings = NULL;
+  ins_status status = ins_condition_settings(s, 0, &settings);
+  for (size_t i = 0; status == INS_OK && i < ins_value_count(listed); i++) {
+    const double hz = ins_value_real_or(listed->children.items[i], 0);
+    const double seconds = window_s(s, hz, settings);
+    if (hz * seconds >= 0.999 || (hz == 0 && !refuse)) continue;
+    if (refuse)
+      status = ins_fail(INS_ERR_ARGUMENT,
+                        "measure f1 needs a whole cycle, and %g Hz makes %.2f in the %.3g s that "
+                        "are measured (duration_s less settle_s); give it longer, or another "
+                        "measure",
+                        hz, hz * seconds, seconds);
+    else if (s->tuning->context->speaks && strcmp(s->measure, "peak") != 0)
+      ins_log(INS_LOG_WARNING,
+              "stimulus %s: %g Hz makes %.2f cycles in the %.3g s that are measured (duration_s "
+              "less settle_s); its responses are to part of a cycle",
+              s->name, hz, hz * seconds, seconds);
+  }
+  ins_value_destroy(&settings);
+  return status;
+}
+
 /* ---- warnings -------------------------------------------------------------------------------- */
 
-static void warn_of_frequencies(const ins_tuned_stimulus *s) {
-  const ins_value *listed = ins_map_get(s->settings, "temporal_frequency_hz");
-  const double seconds = (double)s->shown / s->tuning->screen.rate_hz;
-  for (size_t i = 0; i < ins_value_count(listed); i++) {
-    const double hz = ins_value_real_or(listed->children.items[i], 0);
-    if (hz > 0 && hz * seconds < 0.999)
-      ins_log(INS_LOG_WARNING,
-              "stimulus %s: %g Hz makes %.2f cycles in the %.2f s that it lasts; its responses are "
-              "to part of a cycle (duration_s of %.3g would hold one)",
-              s->name, hz, hz * seconds, seconds, 1 / hz);
+/* Numbers that are likely in another unit: millimetres, milliseconds, percent. */
+static void warn_of_units(const ins_tuned_stimulus *s) {
+  const ins_screen *screen = &s->tuning->screen;
+  const double seconds = (double)s->shown / screen->rate_hz, um = screen->pixel_um;
+  static const char *const sizes[] = {"diameter_um", "width_um", "length_um", "outer_diameter_um",
+                                      "sigma_um"};
+  if (seconds > 60)
+    ins_log(INS_LOG_WARNING,
+            "stimulus %s lasts %.0f s, %zu frames a condition; are its times in "
+            "seconds and its speeds in um/s?",
+            s->name, seconds, s->shown);
+  for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    const ins_value *listed = ins_map_get(s->settings, sizes[k]);
+    for (size_t i = 0; i < ins_value_count(listed); i++) {
+      const double size = ins_value_real_or(listed->children.items[i], (double)INFINITY);
+      if (size < um / 4)
+        ins_log(INS_LOG_WARNING, "stimulus %s: %s is %g, and a pixel has %g um", s->name, sizes[k],
+                size, um);
+    }
+  }
+  const ins_value *contrasts = ins_map_get(s->settings, "contrast");
+  for (size_t i = 0; i < ins_value_count(contrasts); i++) {
+    const double contrast = ins_value_real_or(contrasts->children.items[i], 0);
+    if (fabs(contrast) > 5)
+      ins_log(INS_LOG_WARNING, "stimulus %s: contrast is %g, and full contrast is 1", s->name,
+              contrast);
   }
 }
 
@@ -308,33 +374,19 @@ ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *
   return within_stimulus(take_keys(out), out);
 }
 
-/* The amplitude at a frequency needs a cycle of it. */
-static ins_status check_f1(const ins_tuned_stimulus *s) {
-  const ins_value *listed = ins_map_get(s->settings, "temporal_frequency_hz");
-  const double seconds = (double)s->shown / s->tuning->screen.rate_hz;
-  if (strcmp(s->measure, "f1") != 0) return INS_OK;
-  if (!listed)
-    return ins_fail(INS_ERR_ARGUMENT, "measure f1 needs a stimulus with temporal_frequency_hz");
-  for (size_t i = 0; i < ins_value_count(listed); i++) {
-    const double hz = ins_value_real_or(listed->children.items[i], 0);
-    if (!(hz * seconds >= 0.999))
-      return ins_fail(INS_ERR_ARGUMENT,
-                      "measure f1 needs a whole cycle, and %g Hz makes %.2f in the %.3g s that it "
-                      "lasts; give a duration_s of %.3g, or another measure",
-                      hz, hz * seconds, seconds, hz > 0 ? 1 / hz : (double)INFINITY);
-  }
-  return INS_OK;
-}
-
 ins_status ins_tuned_stimulus_resolve(ins_tuned_stimulus *s) {
-  ins_status status = try_conditions(s);
-  if (status == INS_OK) status = check_f1(s);
-  if (status != INS_OK) return within_stimulus(status, s);
-  set_times(s);
-  status = try_model(s);
-  if (status != INS_OK) return within_stimulus(status, s);
-  if (s->tuning->context->speaks && !s->tuning->screen.still) warn_of_frequencies(s);
-  return INS_OK;
+  const bool f1 = strcmp(s->measure, "f1") == 0;
+  ins_status status = INS_OK;
+  if (f1 && !ins_map_get(s->settings, "temporal_frequency_hz"))
+    status = ins_fail(INS_ERR_ARGUMENT, "measure f1 needs a stimulus with temporal_frequency_hz");
+  if (status == INS_OK) status = try_conditions(s);
+  if (status == INS_OK && s->tuning->context->speaks) warn_of_units(s);
+  if (status == INS_OK && !s->tuning->screen.still) status = check_frequencies(s, f1);
+  if (status == INS_OK) {
+    set_times(s);
+    status = try_model(s);
+  }
+  return within_stimulus(status, s);
 }
 
 void ins_tuned_stimulus_clear(ins_tuned_stimulus *s) {

@@ -2,9 +2,11 @@
 #include "film.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "film_shelf.h"
 #include "insilico/array_file.h"
 #include "insilico/image_file.h"
 #include "insilico/memory.h"
@@ -21,6 +23,7 @@ typedef struct planes {
   size_t n_channels, n_frames, height, width;
   float *x;
   bool png;
+  ins_film_files files; /* that they are of */
 } planes;
 
 static ins_status allocate(planes *p) {
@@ -31,10 +34,13 @@ static ins_status allocate(planes *p) {
 }
 
 static ins_status no_such_index(const ins_value *settings, const char *index, size_t n) {
+  if (n == 0)
+    return ins_fail(INS_ERR_SHAPE, "%s: %s is empty", ins_setting_kind(settings),
+                    ins_setting_text(settings, "file"));
   return ins_fail(INS_ERR_ARGUMENT, "%s: %s %lld is not in %s, which has %zu (0 to %zu)",
                   ins_setting_kind(settings), index,
                   (long long)ins_value_int_or(ins_map_get(settings, index), 0),
-                  ins_setting_text(settings, "file"), n, n ? n - 1 : 0);
+                  ins_setting_text(settings, "file"), n, n - 1);
 }
 
 static ins_status wrong_shape(const ins_value *settings, const ins_array *array, bool moving) {
@@ -52,30 +58,36 @@ static ins_status wrong_shape(const ins_value *settings, const ins_array *array,
 /* ---- arrays -------------------------------------------------------------------------------------
  */
 
-static ins_status take_array(const ins_value *settings, const char *index, bool moving,
-                             const ins_array *a, planes *out) {
+/* a [H,W] or [C,H,W], with `moving` [T,H,W] or [C,T,H,W]. */
+static ins_status take_array(const ins_value *settings, bool moving, const ins_array *a,
+                             planes *out) {
   const int inner = moving ? 3 : 2, outer = a->n_dims - inner;
-  const size_t k = (size_t)ins_value_int_or(ins_map_get(settings, index), 0);
-  if (outer < 0 || outer > 2 || ins_array_count(a) == 0) return wrong_shape(settings, a, moving);
-  const size_t *tail = a->shape + outer, n_items = outer == 2 ? a->shape[0] : 1;
-  if (k >= n_items) return no_such_index(settings, index, n_items);
-  out->n_channels = outer ? a->shape[outer - 1] : 1;
+  if (outer < 0 || outer > 1 || ins_array_count(a) == 0) return wrong_shape(settings, a, moving);
+  const size_t *tail = a->shape + outer, n = ins_array_count(a);
+  out->n_channels = outer ? a->shape[0] : 1;
   out->n_frames = moving ? tail[0] : 1;
   out->height = tail[inner - 2];
   out->width = tail[inner - 1];
   ins_status status = allocate(out);
   if (status != INS_OK) return status;
-  const size_t n = ins_array_count(a) / n_items;
-  for (size_t i = 0; i < n; i++) out->x[i] = (float)ins_array_get(a, k * n + i);
+  for (size_t i = 0; i < n; i++) out->x[i] = (float)ins_array_get(a, i);
   return INS_OK;
 }
 
 static ins_status read_array(const ins_value *settings, const char *index, bool moving,
                              planes *out) {
+  const size_t k = (size_t)ins_value_int_or(ins_map_get(settings, index), 0);
+  const char *path = ins_setting_text(settings, "file");
+  size_t n_items = 1;
+  char *file = NULL;
   ins_value *read = NULL;
-  ins_status status = ins_array_read(ins_setting_text(settings, "file"), &read);
-  if (status == INS_OK) status = take_array(settings, index, moving, &read->array, out);
+  ins_status status = ins_array_file(path, &file);
+  if (status == INS_OK) status = ins_film_files_add(&out->files, file);
+  if (status == INS_OK) status = ins_array_read_item(path, moving ? 5 : 4, k, &n_items, &read);
+  if (status == INS_ERR_ARGUMENT) status = no_such_index(settings, index, n_items);
+  if (status == INS_OK) status = take_array(settings, moving, &read->array, out);
   ins_value_destroy(&read);
+  free(file);
   return status;
 }
 
@@ -85,7 +97,8 @@ static ins_status read_array(const ins_value *settings, const char *index, bool 
 /* Frame t of n from a PNG; the first one sets the size. */
 static ins_status take_png(const char *path, size_t t, size_t n, planes *out) {
   ins_value *read = NULL;
-  ins_status status = ins_png_read(path, &read);
+  ins_status status = ins_film_files_add(&out->files, path);
+  if (status == INS_OK) status = ins_png_read(path, &read);
   if (status != INS_OK) return status;
   const ins_array *a = &read->array;
   const size_t *size = a->shape + a->n_dims - 2, n_channels = a->n_dims == 2 ? 1 : a->shape[0];
@@ -114,7 +127,9 @@ static ins_status read_folder(const ins_value *settings, const char *index, bool
                               planes *out) {
   const size_t k = (size_t)ins_value_int_or(ins_map_get(settings, index), 0);
   ins_value *paths = NULL;
-  ins_status status = ins_png_list(ins_setting_text(settings, "file"), &paths);
+  const char *folder = ins_setting_text(settings, "file");
+  ins_status status = ins_film_files_add(&out->files, folder);
+  if (status == INS_OK) status = ins_png_list(folder, &paths);
   const size_t n = ins_value_count(paths), n_items = moving ? 1 : n;
   if (status == INS_OK && k >= n_items) status = no_such_index(settings, index, n_items);
   if (status == INS_OK && !moving) status = take_png(paths->children.items[k]->text, 0, 1, out);
@@ -217,15 +232,44 @@ static ins_status convert(const ins_value *settings, const ins_screen *screen, c
   return status;
 }
 
-ins_status ins_film_read(const ins_value *settings, const ins_screen *screen, const char *index,
-                         bool moving, ins_film *out) {
+/* ---- films --------------------------------------------------------------------------------------
+ */
+
+/* All that a film's numbers depend on but the contents of its file. */
+static ins_status key_of(const ins_value *settings, const ins_screen *screen, const char *index,
+                         bool moving, ins_text *key) {
+  ins_text_add(key, "%s\n%s %lld%s\n%s %a\n", ins_setting_text(settings, "file"), index,
+               (long long)ins_value_int_or(ins_map_get(settings, index), 0),
+               moving ? " moving" : "", ins_setting_text(settings, "scale"),
+               ins_setting_real(settings, "white"));
+  for (size_t c = 0; c < screen->n_channels; c++)
+    ins_text_add(key, "%a %a\n", screen->gain[c], screen->grey[c]);
+  return ins_text_ok(key);
+}
+
+static ins_status read_film(const ins_value *settings, const ins_screen *screen, const char *index,
+                            bool moving, const char *key, const ins_film **out) {
   planes p = {0};
-  *out = (ins_film){0};
+  ins_film film = {0};
   ins_status status = read_planes(settings, index, moving, &p);
+  if (status == INS_OK) status = ins_film_files_check(&p.files); /* nor while it was read */
   if (status == INS_OK) status = check_numbers(settings, &p);
-  if (status == INS_OK) status = convert(settings, screen, &p, out);
+  if (status == INS_OK) status = convert(settings, screen, &p, &film);
   ins_free(&p.x);
-  if (status != INS_OK) ins_film_clear(out);
+  if (status == INS_OK) status = ins_film_shelf_add(key, &film, &p.files, out);
+  ins_film_files_clear(&p.files);
+  ins_film_clear(&film);
+  return status;
+}
+
+ins_status ins_film_open(const ins_value *settings, const ins_screen *screen, const char *index,
+                         bool moving, const ins_film **out) {
+  ins_text key = {0};
+  *out = NULL;
+  ins_status status = key_of(settings, screen, index, moving, &key);
+  if (status == INS_OK) status = ins_film_shelf_take(key.data, out);
+  if (status == INS_OK && !*out) status = read_film(settings, screen, index, moving, key.data, out);
+  ins_text_free(&key);
   return status;
 }
 

@@ -46,12 +46,17 @@ typedef struct ins_film {
   float *x; /* [C,T,H,W], contrast */
 } ins_film;
 
-/** Reads number `index` of an array [H,W], [C,H,W], [B,C,H,W] or of a folder of PNGs; with `moving`
+/** Number `index` of an array [H,W], [C,H,W], [B,C,H,W] or of a folder of PNGs; with `moving`
  * [T,H,W], [C,T,H,W], [B,C,T,H,W] or a folder that is one movie. One channel is shown in all; red,
- * green and blue are shown green and blue by two channels, and as their mean by one.
- * @return INS_OK; INS_ERR_SHAPE, INS_ERR_ARGUMENT (no such index), and as the files' readers */
-ins_status ins_film_read(const ins_value *settings, const ins_screen *screen, const char *index,
-                         bool moving, ins_film *out) INS_CHECKED;
+ * green and blue are shown green and blue by two channels, and as their mean by one. It is read
+ * when no film of the same settings is kept (film_shelf.h).
+ * @return INS_OK; INS_ERR_SHAPE, INS_ERR_ARGUMENT (no such index), INS_ERR_IO (also: the file
+ * changed since this process read it first), and as the files' readers */
+ins_status ins_film_open(const ins_value *settings, const ins_screen *screen, const char *index,
+                         bool moving, const ins_film **out) INS_CHECKED;
+/** Gives it back; *film (may be NULL) becomes NULL. */
+void ins_film_close(const ins_film **film);
+/** Frees the numbers of a film of one's own. */
 void ins_film_clear(ins_film *film);
 
 /** Where a picture lies on a screen: a pixel shows the mean of what it covers of it. */

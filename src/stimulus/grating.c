@@ -236,4 +236,5 @@ const ins_generator ins_grating_generator = {.still = true,
                                              .cover = cover,
                                              .until = until,
                                              .end = end,
+                                             .periodic = true,
                                              .measure = "mean"};

@@ -37,7 +37,7 @@ static ins_status project(const ins_value *settings, const ins_screen *screen, c
 
 static ins_status begin(const ins_value *settings, const ins_screen *screen, void **out,
                         double *duration_s) {
-  ins_film film = {0};
+  const ins_film *film = NULL;
   scene *s = NULL;
   ins_status status = ins_setting_duration(settings, screen, duration_s);
   if (status == INS_OK) status = ins_alloc(1, sizeof *s, &s);
@@ -45,9 +45,9 @@ static ins_status begin(const ins_value *settings, const ins_screen *screen, voi
   *out = s;
   s->n_channels = screen->n_channels;
   s->n = screen->height * screen->width;
-  status = ins_film_read(settings, screen, "image", false, &film);
-  if (status == INS_OK) status = project(settings, screen, &film, s);
-  ins_film_clear(&film);
+  status = ins_film_open(settings, screen, "image", false, &film);
+  if (status == INS_OK) status = project(settings, screen, film, s);
+  ins_film_close(&film);
   return status;
 }
 

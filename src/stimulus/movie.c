@@ -21,7 +21,7 @@ const ins_key ins_movie_keys[] = {
 };
 
 typedef struct scene {
-  ins_film film;
+  const ins_film *film;
   ins_projection *projection;
   double rate_hz, frame_s; /* of the film; how long a frame of the screen stands */
   float *mean;             /* [H,W] of the film */
@@ -39,12 +39,12 @@ static ins_status begin(const ins_value *settings, const ins_screen *screen, voi
   s->frame_s = 1 / screen->rate_hz;
   s->rate_hz = ins_setting_real(settings, "rate_hz");
   if (isnan(s->rate_hz)) s->rate_hz = screen->rate_hz;
-  status = ins_film_read(settings, screen, "movie", true, &s->film);
+  status = ins_film_open(settings, screen, "movie", true, &s->film);
   if (status != INS_OK) return status;
-  *duration_s = (double)s->film.n_frames / s->rate_hz;
-  status = ins_projection_create(settings, screen, s->film.height, s->film.width, &s->projection);
+  *duration_s = (double)s->film->n_frames / s->rate_hz;
+  status = ins_projection_create(settings, screen, s->film->height, s->film->width, &s->projection);
   if (status != INS_OK) return status;
-  return ins_alloc(s->film.height * s->film.width, sizeof *s->mean, &s->mean);
+  return ins_alloc(s->film->height * s->film->width, sizeof *s->mean, &s->mean);
 }
 
 /* Rounding must not show a sliver of the neighbouring frame. */
@@ -56,7 +56,7 @@ static double snapped(double frame) {
 /* The film's frames [*low, *high) that the screen's frame around t_s stands for. Beyond its end the
  * last one stands. */
 static void window(const scene *s, double t_s, double *low, double *high) {
-  const double last = (double)s->film.n_frames;
+  const double last = (double)s->film->n_frames;
   *low = fmin(fmax(snapped((t_s - s->frame_s / 2) * s->rate_hz), 0), last);
   *high = fmin(snapped((t_s + s->frame_s / 2) * s->rate_hz), last);
   if (*high > *low) return;
@@ -66,8 +66,8 @@ static void window(const scene *s, double t_s, double *low, double *high) {
 
 /* mean[] = the film's channel c over [low, high). */
 static const float *average(scene *s, size_t c, double low, double high) {
-  const size_t n = s->film.height * s->film.width;
-  const float *frames = s->film.x + c * s->film.n_frames * n;
+  const size_t n = s->film->height * s->film->width;
+  const float *frames = s->film->x + c * s->film->n_frames * n;
   if (high - low == 1 && low == floor(low)) return frames + (size_t)low * n;
   memset(s->mean, 0, n * sizeof *s->mean);
   for (size_t k = (size_t)floor(low); (double)k < high; k++) {
@@ -81,7 +81,7 @@ static void paint(void *state, double t_s, float *q) {
   scene *s = state;
   double low, high;
   window(s, t_s, &low, &high);
-  for (size_t c = 0; c < s->film.n_channels; c++)
+  for (size_t c = 0; c < s->film->n_channels; c++)
     ins_projection_apply(s->projection, average(s, c, low, high), q + c * s->n);
 }
 
@@ -93,7 +93,7 @@ static void cover(void *state, double t_s, float *a) {
 static void end(void **state) {
   scene *s = *state;
   if (!s) return;
-  ins_film_clear(&s->film);
+  ins_film_close(&s->film);
   ins_projection_destroy(&s->projection);
   ins_free(&s->mean);
   ins_free(state);

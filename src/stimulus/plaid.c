@@ -93,4 +93,5 @@ const ins_generator ins_plaid_generator = {.still = true,
                                            .cover = ins_waves_paint_cover,
                                            .until = ins_waves_until,
                                            .end = ins_waves_end,
+                                           .periodic = true,
                                            .measure = "mean"};

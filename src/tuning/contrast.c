@@ -154,8 +154,8 @@ static ins_status measure(const ins_curve *curve, const double *warm, double *p,
 
 /* ---- the analysis ---------------------------------------------------------------------------- */
 
-/* Bright and dark stimuli drive different pathways: the contrasts of the sign that the neuron answers
- * most to, the dark ones by their sizes. Contrast 0 belongs to both. */
+/* Bright and dark stimuli drive different pathways: the contrasts of the sign that the neuron
+ * answers most to, the dark ones by their sizes. Contrast 0 belongs to both. */
 static bool takes(const ins_tuning_data *data, size_t i, double *x) {
   size_t best = data->n;
   for (size_t k = 0; k < data->n; k++)

@@ -94,8 +94,11 @@ static bool off_edge(const box *b, const double *p, int j) {
   return between(p[j], b->low[j] + margin, b->high[j] - margin);
 }
 
-static void read_fit(const box *b, const ins_fitted *fitted, double *value, bool *valid) {
-  const double *p = fitted->p;
+static void read_fit(const ins_curve *curve, const box *b, const ins_fitted *fitted, double *value,
+                     bool *valid) {
+  const double *p = fitted->p, best = curve->x[ins_curve_best(curve)];
+  /* A curve that only falls has a fit whose peak lies a little inside; the neuron has none. */
+  bool inner = best > curve->x[0] && best < curve->x[curve->n - 1];
   /* The best tested place lies `away` from the peak; the response is half of its, sqrt(away^2 +
    * 2 s^2 ln 2) from the peak. */
   double away = p[CENTRE] - fmin(fmax(p[CENTRE], b->first), b->last);
@@ -111,7 +114,7 @@ static void read_fit(const box *b, const ins_fitted *fitted, double *value, bool
   valid[INS_LOG_R2] = fitted->converged;
   valid[INS_LOG_LOW_CUTOFF] = usable && between(low, b->first, b->last);
   valid[INS_LOG_HIGH_CUTOFF] = usable && between(high, b->first, b->last);
-  valid[INS_LOG_PREFERRED] = usable && between(p[CENTRE], b->first, b->last);
+  valid[INS_LOG_PREFERRED] = usable && inner && between(p[CENTRE], b->first, b->last);
   valid[INS_LOG_BANDWIDTH] =
       valid[INS_LOG_PREFERRED] && (valid[INS_LOG_LOW_CUTOFF] || valid[INS_LOG_HIGH_CUTOFF]);
 }
@@ -150,6 +153,6 @@ ins_status ins_log_gaussian_measure(const ins_curve *curve, const double *warm, 
   ins_status status = fit_curve(curve, &b, warm, &fitted);
   if (status != INS_OK) return status;
   for (int j = 0; j < N_PARAMETERS; j++) p[j] = fitted.p[j];
-  read_fit(&b, &fitted, value, valid);
+  read_fit(curve, &b, &fitted, value, valid);
   return INS_OK;
 }

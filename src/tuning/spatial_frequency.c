@@ -5,7 +5,8 @@
 static const ins_index indices[] = {
     {.name = "preferred_spatial_frequency_cpmm",
      .units = "1/mm",
-     .long_name = "spatial frequency with the greatest response; valid inside the tested ones",
+     .long_name = "spatial frequency with the greatest response; valid where responses fall on "
+                  "both sides of it",
      .source = "f0 of R(f) = b + A exp(-(log2(f/f0))^2 / (2 s^2)), least squares (log-Gaussian: "
                "Priebe, Lisberger & Movshon 2006); with 3 or 4 frequencies the top of a parabola "
                "in log2 f; p: permutation of trials over frequencies, variance of the mean "

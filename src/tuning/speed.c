@@ -4,7 +4,8 @@
 static const ins_index indices[] = {
     {.name = "preferred_speed_um_s",
      .units = "um/s",
-     .long_name = "speed with the greatest response; valid inside the tested speeds",
+     .long_name =
+         "speed with the greatest response; valid where responses fall on both sides of it",
      .source = "v0 of R(v) = b + A exp(-(log2(v/v0))^2 / (2 s^2)), least squares (log-Gaussian: "
                "Nover, Anderson & DeAngelis 2005, without their speed offset); with 3 or 4 speeds "
                "the top of a parabola in log2 v; p: permutation of trials over speeds, variance of "

@@ -201,6 +201,21 @@ static void time_courses_of_repeats_reach_the_analyses_that_need_them(void **sta
   serial_clear(&r);
 }
 
+/* The onset of a grating is a flash, at another phase in every direction; the answer to it must not
+ * pass for a preference. */
+static void gratings_agree_with_bars(void **state) {
+  (void)state;
+  serial_run r = serial_run_job(
+      JOB "stimuli: [{kind: grating, direction_deg: 'range(5,365,30)', spatial_frequency_cpmm: 2,"
+          " duration_s: 3}]\n");
+  for (size_t n = 1; n < 32; n += 2) {
+    const double planted = truth_of(&r, "preferred_direction_deg", n);
+    assert_true(angle_between(index_of(&r, "preferred_direction_deg", n), planted) < 5);
+    assert_true(index_of(&r, "dsi_vector_sum", n) > 0.4);
+  }
+  serial_clear(&r);
+}
+
 /* A grating that stands drives some cells more, but has no direction. */
 static void directions_are_measured_of_what_moves(void **state) {
   (void)state;
@@ -321,7 +336,7 @@ static void what_makes_no_sense_is_refused(void **state) {
   refuse(JOB "stimuli: [{kind: spot, refine: 10}]\n", "refine");
   refuse(JOB "stimuli: [{kind: spot, measure: f1}]\n", "f1");
   refuse(JOB "stimuli: [{kind: grating, measure: f1, temporal_frequency_hz: 0.5, duration_s: 1}]\n",
-         "duration_s of 2");
+         "whole cycle");
   refuse(JOB "members: true\nstimuli: [flash]\n", "ensemble");
 }
 
@@ -373,6 +388,7 @@ int main(void) {
       cmocka_unit_test(nothing_shown_gives_a_flat_response),
       cmocka_unit_test(a_neuron_is_tuned_alone_as_among_all),
       cmocka_unit_test(time_courses_of_repeats_reach_the_analyses_that_need_them),
+      cmocka_unit_test(gratings_agree_with_bars),
       cmocka_unit_test(directions_are_measured_of_what_moves),
       cmocka_unit_test(refining_finds_what_lies_between_the_listed_values),
       cmocka_unit_test(members_of_an_ensemble_are_tuned_each),

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Images and movies from files: numbers, sizes, channels, rates. */
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "insilico/array_file.h"
 #include "insilico/image_file.h"
 #include "scenes.h"
+#include "stimulus/film_shelf.h"
 
 static char folder[64];
 
@@ -130,8 +133,10 @@ static void a_png_runs_from_black_to_white_about_mid_grey(void **state) {
   const ins_screen screen = plain_screen(6, 8, 10, 30);
   for (size_t k = 0; k < 3; k++) {
     size_t n;
-    write_png("grey.png", 1, values[k]);
-    float *x = movie_of(with("image", "grey.png", "contrast: 0.5"), &screen, &n);
+    char name[32];
+    snprintf(name, sizeof name, "grey_%zu.png", k);
+    write_png(name, 1, values[k]);
+    float *x = movie_of(with("image", name, "contrast: 0.5"), &screen, &n);
     assert_true(fabs((double)x[0] - 0.5 * (2 * values[k] / 255.0 - 1)) < 1e-6);
     free(x);
   }
@@ -173,8 +178,11 @@ static void a_folder_is_images_or_the_frames_of_a_movie_in_order(void **state) {
   x = movie_of(with("image", "frames", "image: 10"), &screen, &n);
   assert_true(fabs((double)x[0] - (2 * 100.0 / 255 - 1)) < 1e-6);
   free(x);
-  write_png("frames/frame_12.png", 3, 0);
-  assert_refused(with("movie", "frames", ""), &screen, INS_ERR_SHAPE, "the first of the folder");
+  snprintf(path, sizeof path, "mkdir -p %s/mixed", folder);
+  assert_int_equal(system(path), 0);
+  write_png("mixed/frame_0.png", 1, 0);
+  write_png("mixed/frame_1.png", 3, 0);
+  assert_refused(with("movie", "mixed", ""), &screen, INS_ERR_SHAPE, "the first of the folder");
 }
 
 /* Element of the movie [T,1,1] of wave: frame t is wave(t). */
@@ -234,6 +242,118 @@ static void what_is_no_image_is_refused_by_name(void **state) {
   assert_refused(with("movie", "single.png", ""), &screen, INS_ERR_ARGUMENT, "is one image");
 }
 
+/* Writes n images [n,1,2,2] or n frames [n,2,2] of `value`, as if they had been there since 1970.
+ */
+static void write_flat(const char *name, bool moving, size_t n, float value) {
+  const size_t images[] = {n, 1, 2, 2}, frames[] = {n, 2, 2};
+  const struct timespec times[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
+  char path[128];
+  ins_value *v = moving ? ins_value_array(INS_F32, 3, frames) : ins_value_array(INS_F32, 4, images);
+  for (size_t i = 0; i < 4 * n; i++) ((float *)v->array.data)[i] = value;
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  assert_int_equal(ins_npy_write(path, &v->array), INS_OK);
+  assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+  ins_value_destroy(&v);
+}
+
+static float first_number(const char *kind, const char *name, const char *more) {
+  const ins_screen screen = plain_screen(2, 2, 10, 30);
+  size_t n;
+  float *x = movie_of(with(kind, name, more), &screen, &n), first = x[0];
+  free(x);
+  return first;
+}
+
+/* The file is overwritten, as no program that keeps times of change does: what is shown says
+ * whether it was read again. */
+static void a_file_is_read_once_for_many_presentations(void **state) {
+  (void)state;
+  write_flat("kept.npy", false, 2, 0.25F);
+  write_flat("frames.npy", true, 4, 0.25F);
+  assert_true(first_number("image", "kept.npy", "image: 1") == 0.25F);
+  assert_true(first_number("movie", "frames.npy", "rate_hz: 60") == 0.25F);
+  write_flat("kept.npy", false, 2, 0.5F);
+  write_flat("frames.npy", true, 4, 0.5F);
+  assert_true(first_number("image", "kept.npy", "image: 1") == 0.25F);
+  assert_true(first_number("movie", "frames.npy", "rate_hz: 60") == 0.25F);
+  /* Another item, another scale are other films. */
+  assert_true(first_number("image", "kept.npy", "image: 0") == 0.5F);
+  assert_true(first_number("image", "kept.npy", "image: 1, scale: luminance, white: 1") == 0);
+  assert_true(first_number("image", "kept.npy", "image: 1, scale: luminance, white: 2") == -0.5F);
+}
+
+static void what_is_beyond_the_bound_is_read_again(void **state) {
+  (void)state;
+  const size_t before = ins_film_shelf_bound(1 << 20);
+  write_flat("little.npy", false, 1, 0.25F);
+  write_flat("much.npy", true, 70000, 0.25F); /* 1.1 MB as a movie */
+  assert_true(first_number("image", "little.npy", "") == 0.25F);
+  assert_true(first_number("movie", "much.npy", "") == 0.25F);
+  write_flat("little.npy", false, 1, 0.5F);
+  write_flat("much.npy", true, 70000, 0.5F);
+  assert_true(first_number("movie", "much.npy", "") == 0.5F);
+  assert_int_equal(ins_film_shelf_bound(0), 1 << 20);
+  assert_true(first_number("image", "little.npy", "") == 0.5F);
+  ins_film_shelf_bound(before);
+}
+
+/* Two scenes of one film; it outlives the bound while one of them is left. */
+static void a_film_in_use_stays(void **state) {
+  (void)state;
+  const ins_screen screen = plain_screen(2, 2, 10, 30);
+  const size_t before = ins_film_shelf_bound(0);
+  float x[4];
+  write_flat("used.npy", true, 3, 0.25F);
+  ins_scene *first = scene_of(with("movie", "used.npy", ""), &screen);
+  ins_scene *second = scene_of(with("movie", "used.npy", ""), &screen);
+  ins_scene_destroy(&first);
+  ins_scene_render(second, 0, 1, x);
+  assert_true(x[0] == 0.25F);
+  ins_scene_destroy(&second);
+  ins_film_shelf_bound(before);
+}
+
+static void files_that_change_while_the_process_runs_are_refused(void **state) {
+  (void)state;
+  const ins_screen screen = plain_screen(6, 8, 10, 30);
+  char path[128];
+  write_flat("size.npy", false, 2, 0.25F);
+  assert_true(first_number("image", "size.npy", "") == 0.25F);
+  write_flat("size.npy", false, 3, 0.25F);
+  assert_refused(with("image", "size.npy", ""), &screen, INS_ERR_IO, "size.npy: has changed since");
+  assert_refused(with("image", "size.npy", "image: 2"), &screen, INS_ERR_IO, "has changed since");
+  write_flat("size.npy", false, 2, 0.25F); /* put back */
+  assert_true(first_number("image", "size.npy", "") == 0.25F);
+  snprintf(path, sizeof path, "%s/size.npy", folder);
+  assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+  assert_refused(with("image", "size.npy", ""), &screen, INS_ERR_IO, "has changed since");
+  unlink(path);
+  assert_refused(with("image", "size.npy", ""), &screen, INS_ERR_IO, "size.npy: cannot be opened");
+}
+
+static void folders_that_change_are_refused_but_not_for_other_files(void **state) {
+  (void)state;
+  const ins_screen screen = plain_screen(6, 8, 10, 30);
+  char path[128];
+  size_t n;
+  snprintf(path, sizeof path, "%s/watched", folder);
+  assert_int_equal(mkdir(path, 0700), 0);
+  write_png("watched/a.png", 1, 10);
+  write_png("watched/b.png", 1, 20);
+  free(movie_of(with("movie", "watched", ""), &screen, &n));
+  snprintf(path, sizeof path, "%s/watched/results.h5", folder);
+  close(open(path, O_CREAT | O_WRONLY, 0600));
+  free(movie_of(with("movie", "watched", ""), &screen, &n));
+  assert_int_equal(n, 2);
+  write_png("watched/b.png", 1, 21); /* the names are the same */
+  assert_refused(with("movie", "watched", ""), &screen, INS_ERR_IO, "b.png: has changed since");
+  assert_refused(with("image", "watched", "image: 1"), &screen, INS_ERR_IO, "b.png: has changed");
+  free(movie_of(with("image", "watched", "image: 0"), &screen, &n));
+  write_png("watched/aa.png", 1, 10);
+  assert_refused(with("image", "watched", "image: 0"), &screen, INS_ERR_IO,
+                 "watched: has changed since");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_array_of_the_screens_size_passes_unchanged),
@@ -245,6 +365,11 @@ int main(void) {
       cmocka_unit_test(a_movie_keeps_its_rate_on_any_screen),
       cmocka_unit_test(movies_with_channels_and_several_movies_are_told_apart),
       cmocka_unit_test(what_is_no_image_is_refused_by_name),
+      cmocka_unit_test(a_file_is_read_once_for_many_presentations),
+      cmocka_unit_test(what_is_beyond_the_bound_is_read_again),
+      cmocka_unit_test(a_film_in_use_stays),
+      cmocka_unit_test(files_that_change_while_the_process_runs_are_refused),
+      cmocka_unit_test(folders_that_change_are_refused_but_not_for_other_files),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -12,7 +12,7 @@ show() { "$INSILICO" stimulus show "$@" >log 2>&1; }
 "$python" "$reads" make "$scratch" || fail "cannot make images"
 
 # Every kind that there is makes a contact sheet with its defaults, or with the files it needs.
-kinds=$("$INSILICO" list stimuli | sed -n 's/^  \([a-z_]*\) .*/\1/p')
+kinds=$("$INSILICO" list stimuli | grep -v '^  keys of ' | sed -n 's/^  \([a-z_]*\) .*/\1/p')
 [ "$(echo "$kinds" | wc -l)" -ge 14 ] || fail "too few kinds of stimuli: $kinds"
 for kind in $kinds; do
   case $kind in

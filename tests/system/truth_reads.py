@@ -50,6 +50,10 @@ check("from repeats: within 5 degrees, 90 % asked for", share(error < 5) >= 0.90
 check("from repeats: within 10 degrees, 99 % asked for", share(error < 10) >= 0.99,
       f"worst {error.max():.2f} deg")
 
+# Gratings, shown to all at once, agree with the bars that each cell saw at its place.
+error = np.abs((cells.grating_preferred_direction_deg.values - truth + 180) % 360 - 180)[planted]
+check("direction by gratings within 10 degrees", share(error < 10) == 1, f"worst {error.max():.2f} deg")
+
 # --- light and dark, colours ----------------------------------------------------------------------
 right = cells.polarity.values == cells.truth_polarity.values
 check("polarity (ON, OFF, both)", right.all(), f"{right.sum()} of {right.size}")

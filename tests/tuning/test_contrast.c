@@ -48,11 +48,11 @@ static void order_and_polarity_of_the_conditions_do_not_matter(void **state) {
   for (size_t i = 0; i < 8; i++) p.x[i] = -p.x[i];
   planted_run(&p, contrast);
   expect_planted(&p, 10, 0.2, 2, 1);
-  /* With positive contrasts around, negative ones do not count; contrast 0 does. */
+  /* The sign that the neuron answers most to counts, the other does not; contrast 0 does. */
   for (size_t i = 0; i < 8; i++) p.x[i] = -p.x[i];
   p.data.n = 11;
   p.x[8] = -0.5;
-  p.y[8] = 100;
+  p.y[8] = 3;
   p.x[9] = 0;
   p.y[9] = 1;
   p.x[10] = 0.3;
