@@ -234,11 +234,12 @@ static void draw_fitting(sheet *s, double y, const char *text) {
 static void draw_frame(sheet *s, const char *settings, const char *screen) {
   const double line = INS_LINE * TEXT, first = MARGIN + TITLE + 6 + line;
   ins_text note = {0};
-  ins_text_add(&note, "%s", screen);
-  if (s->view->n < s->view->n_conditions)
-    ins_text_add(&note, "; %zu of %zu conditions", s->view->n, s->view->n_conditions);
+  /* What is missing from the picture comes first: the line may be longer than the paper. */
   if (s->view->brightest > 1.001)
-    ins_text_add(&note, "; contrast beyond 1 (%.3g) is cut", s->view->brightest);
+    ins_text_add(&note, "contrast beyond 1 (%.3g) is cut; ", s->view->brightest);
+  if (s->view->n < s->view->n_conditions)
+    ins_text_add(&note, "%zu of %zu conditions; ", s->view->n, s->view->n_conditions);
+  ins_text_add(&note, "%s", screen);
   ins_canvas_text(&s->canvas, MARGIN, MARGIN + TITLE, TITLE, 0, ins_ink, s->view->title);
   draw_fitting(s, settings[0] ? first : first + line, settings);
   draw_fitting(s, settings[0] ? first + line : first, note.data ? note.data : "");
