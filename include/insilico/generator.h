@@ -172,8 +172,7 @@ extern const ins_variant ins_response_measures[]; /* mean, evoked, peak, f1 */
     .max = 1000, .units = "s", .doc = "background after the offset"                                \
   }
 
-/* ---- one condition, rendered --------------------------------------------------------------------
- */
+/* ---- one condition, rendered ---------------------------------------------------------------- */
 
 typedef struct ins_scene ins_scene;
 

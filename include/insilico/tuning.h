@@ -66,8 +66,7 @@ typedef struct ins_analysis {
   ins_status (*run)(const ins_tuning_data *data, ins_measure *out);
 } ins_analysis;
 
-/* ---- analyses, by the parameter that varies
- * ------------------------------------------------------ */
+/* ---- analyses, by the parameter that varies ------------------------------------------------- */
 extern const ins_analysis ins_direction_analysis;   /* x: direction_deg, of things that move */
 extern const ins_analysis ins_orientation_analysis; /* x: direction_deg of things that do not */
 extern const ins_analysis ins_contrast_analysis;    /* x: contrast; Naka-Rushton */
@@ -86,8 +85,7 @@ extern const ins_analysis
 /** All of them; ends with NULL. */
 extern const ins_analysis *const ins_analyses[];
 
-/* ---- receptive fields
- * ---------------------------------------------------------------------------- */
+/* ---- receptive fields ----------------------------------------------------------------------- */
 /** A linear receptive field w[c,lag,y,x]: what one unit of stimulus adds to the response. */
 typedef struct ins_field {
   size_t n_channels, n_lags, height, width;
@@ -133,17 +131,15 @@ extern const size_t ins_n_field_indices;
 ins_status ins_field_analyse(const ins_field *field, double *spatial, double *temporal, bool *found,
                              ins_measure *out) INS_CHECKED;
 
-/* ---- statistics
- * ---------------------------------------------------------------------------------- */
+/* ---- statistics ----------------------------------------------------------------------------- */
 /** False-discovery rates of Benjamini & Hochberg (1995) over n tests; NaN p: no test, NaN q. */
 ins_status ins_false_discovery(size_t n, const double *p, double *q) INS_CHECKED;
 /** F0, and amplitudes F1, F2 at frequency f_hz over whole cycles of trace[n_frames] from its start;
- * NaN when it is shorter than a cycle. */
+ * NaN when it is shorter than a cycle, or the frequency is at or above half the frame rate. */
 void ins_harmonics(const double *trace, size_t n_frames, double rate_hz, double f_hz,
                    double amplitude[3]);
 
-/* ---- searching
- * ----------------------------------------------------------------------------------- */
+/* ---- searching ------------------------------------------------------------------------------ */
 /** Maximises f over a box from x (in and out), n parameters, without derivatives: compass search
  * (Kolda, Lewis & Torczon 2003) with first steps step[n], halved down to 1/64. A circular parameter
  * (period[i] > 0) has no bounds. At most n_most evaluations; *n_used. Equal arguments give equal

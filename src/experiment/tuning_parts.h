@@ -4,6 +4,7 @@
  *   tuning.c            keys, stages, the table of operations
  *   tuning_stimulus.c   a stimulus of the job: its parameters, conditions, times
  *   tuning_present.c    its stage: responses, repeats, the number of a curve
+ *   tuning_measure.c    the number of a response that curves hold
  *   tuning_curves.c     what one neuron answered, read back from the stages
  *   tuning_analyses.c   which analyses a stimulus gets
  *   tuning_reference.c  settings that stand for a number of each neuron
@@ -111,8 +112,7 @@ struct ins_tuning {
   double *x_um, *y_um; /* [N] places of the cells, NaN where not found; read when needed */
 };
 
-/* ---- tuning_stimulus.c
- * --------------------------------------------------------------------------- */
+/* ---- tuning_stimulus.c ---------------------------------------------------------------------- */
 /** Takes in entry `settings` of the job's list: its parameters and references. */
 ins_status ins_tuned_stimulus_create(const ins_tuning *tuning, const ins_value *settings,
                                      ins_tuned_stimulus *out) INS_CHECKED;
@@ -135,8 +135,7 @@ bool ins_parameter_is_text(const ins_parameter *p);
  * [n_parameters]. */
 void ins_condition_coordinates(const ins_tuned_stimulus *s, size_t k, int64_t *out);
 
-/* ---- tuning_present.c
- * ---------------------------------------------------------------------------- */
+/* ---- tuning_present.c ----------------------------------------------------------------------- */
 ins_status ins_present_declare(ins_tuned_stimulus *s, ins_layout **layout) INS_CHECKED;
 ins_status ins_present_begin(ins_tuned_stimulus *s) INS_CHECKED;
 /** Gives back what begin took. */
@@ -148,6 +147,11 @@ ins_status ins_present_cost(ins_tuned_stimulus *s, double *bytes, double *second
 ins_status ins_present_one(ins_tuned_stimulus *s, const ins_value *settings, int64_t neuron,
                            float *trace, size_t *shown) INS_CHECKED;
 
+/** Repeat `repeat` of a neuron's noise-free trace in condition k: out [n_kept]. */
+void ins_present_noise(const ins_tuned_stimulus *s, size_t k, int64_t neuron, size_t repeat,
+                       const float *trace, double *out);
+
+/* ---- tuning_measure.c ----------------------------------------------------------------------- */
 /** The frames of a trace whose number curves hold; found in the response without noise, so that
  * repeats are measured in the same frames and a maximum of noise does not pass for a response. */
 typedef struct ins_window {
@@ -162,12 +166,10 @@ ins_window ins_window_of(const ins_tuned_stimulus *s, const ins_value *settings,
                          const float *trace);
 double ins_window_measure(const ins_tuned_stimulus *s, const ins_window *window,
                           const double *trace);
-/** Repeat `repeat` of a neuron's noise-free trace in condition k: out [n_kept]. */
-void ins_present_noise(const ins_tuned_stimulus *s, size_t k, int64_t neuron, size_t repeat,
-                       const float *trace, double *out);
+/** What a measure is, for the results file. */
+const char *ins_window_formula(const char *measure);
 
-/* ---- tuning_curves.c
- * ----------------------------------------------------------------------------- */
+/* ---- tuning_curves.c ------------------------------------------------------------------------ */
 /** What neurons [first, first + n) of the selection answered to a stimulus, read in one go. */
 typedef struct ins_answers {
   const ins_tuned_stimulus *stimulus;
@@ -195,13 +197,11 @@ ins_status ins_answers_analyse(const ins_answers *a, size_t i, int64_t neuron,
                                const ins_tuning_curve *curve, size_t member, bool statistics,
                                ins_measure *out) INS_CHECKED;
 
-/* ---- tuning_analyses.c
- * --------------------------------------------------------------------------- */
+/* ---- tuning_analyses.c ---------------------------------------------------------------------- */
 /** Finds which analyses a stimulus gets. */
 ins_status ins_tuning_curves_find(ins_tuned_stimulus *s) INS_CHECKED;
 
-/* ---- tuning_reference.c
- * -------------------------------------------------------------------------- */
+/* ---- tuning_reference.c --------------------------------------------------------------------- */
 /** Finds what the references of a stimulus refer to, among the field and earlier stimuli. */
 ins_status ins_references_find(ins_tuning *tuning, ins_tuned_stimulus *s) INS_CHECKED;
 /** Sets place and references for neuron i of the selection in `settings`; used[n_references]. */
@@ -212,14 +212,12 @@ ins_status ins_references_read(const ins_tuned_stimulus *s, size_t i, double *us
 /** Where stimuli for neuron i are centred: its field, or the middle of the screen. */
 void ins_reference_place(const ins_tuned_stimulus *s, size_t i, double *x_um, double *y_um);
 
-/* ---- tuning_refine.c
- * ----------------------------------------------------------------------------- */
+/* ---- tuning_refine.c ------------------------------------------------------------------------ */
 ins_status ins_refine_declare(ins_tuned_stimulus *s, ins_layout **layout) INS_CHECKED;
 ins_status ins_refine_compute(ins_tuned_stimulus *s, const ins_batch *batch,
                               const ins_pulse *pulse) INS_CHECKED;
 
-/* ---- tuning_indices.c
- * ---------------------------------------------------------------------------- */
+/* ---- tuning_indices.c ----------------------------------------------------------------------- */
 ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) INS_CHECKED;
 ins_status ins_indices_compute(ins_tuning *t, const ins_batch *batch,
                                const ins_pulse *pulse) INS_CHECKED;
