@@ -110,6 +110,20 @@ ins_value *ins_coordinates_count(size_t n) {
   return out;
 }
 
+static const char neuron_axis[] = "number of the neuron in the model";
+
+ins_status ins_selection_task_axis(const ins_selection *selection, ins_layout *layout) {
+  return ins_layout_task_axis(layout, "neuron", selection->n,
+                              ins_coordinates_int(selection->neurons, selection->n), NULL,
+                              neuron_axis);
+}
+
+ins_status ins_selection_axis(const ins_selection *selection, ins_layout *layout, int *axis) {
+  return ins_layout_axis(layout, "neuron", selection->n,
+                         ins_coordinates_int(selection->neurons, selection->n), NULL, neuron_axis,
+                         axis);
+}
+
 static ins_status add_constant(ins_layout *layout, const char *name, const char *long_name,
                                const char *units, ins_dtype dtype, int axis, ins_value *data) {
   if (!data) return ins_fail(INS_ERR_MEMORY, "out of memory while describing neurons");

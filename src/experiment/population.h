@@ -19,6 +19,11 @@ ins_status ins_selection_create(const ins_experiment_context *context,
                                 ins_selection *out) INS_CHECKED;
 void ins_selection_clear(ins_selection *selection);
 
+/** Adds the axis `neuron`, as a task axis or as one of a variable's own. */
+ins_status ins_selection_task_axis(const ins_selection *selection, ins_layout *layout) INS_CHECKED;
+ins_status ins_selection_axis(const ins_selection *selection, ins_layout *layout,
+                              int *axis) INS_CHECKED;
+
 /** Adds what is known of the neurons along axis `axis`: session, number within it, cell type
  * (group), and the truth of a synthetic retina. */
 ins_status ins_selection_describe(const ins_experiment_context *context,

@@ -152,10 +152,7 @@ static ins_status add_indices(ins_field_stage *s, ins_layout *layout) {
 static ins_status declare(ins_field_stage *s, const char *group, ins_layout **out) {
   const ins_selection *selection = s->selection;
   ins_status status = ins_layout_create_in(group, "Receptive fields of model neurons", out);
-  if (status == INS_OK)
-    status = ins_layout_task_axis(*out, "neuron", selection->n,
-                                  ins_coordinates_int(selection->neurons, selection->n), NULL,
-                                  "number of the neuron in the model");
+  if (status == INS_OK) status = ins_selection_task_axis(selection, *out);
   if (status == INS_OK) status = add_fields(s, *out);
   if (status == INS_OK) status = add_indices(s, *out);
   if (status == INS_OK) (*out)->batch = s->batch;

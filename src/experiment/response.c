@@ -127,10 +127,7 @@ static ins_status declare(response *s, ins_layout *layout) {
                            "number of the stimulus in its file");
   if (status == INS_OK)
     status = ins_response_axis(s->context, s->shape.n_frames, 0, s->n_output, layout, &frame_axis);
-  if (status == INS_OK)
-    status = ins_layout_axis(layout, "neuron", s->selection.n,
-                             ins_coordinates_int(s->selection.neurons, s->selection.n), NULL,
-                             "number of the neuron in the model", &neuron_axis);
+  if (status == INS_OK) status = ins_selection_axis(&s->selection, layout, &neuron_axis);
   if (status == INS_OK)
     status = ins_selection_describe(s->context, &s->selection, layout, neuron_axis);
   if (status != INS_OK) return status;

@@ -175,9 +175,7 @@ static ins_status check_sweeps(search *s) {
 }
 
 static ins_status declare_axes(search *s, ins_layout *layout) {
-  ins_status status = ins_layout_task_axis(
-      layout, "neuron", s->selection.n, ins_coordinates_int(s->selection.neurons, s->selection.n),
-      NULL, "number of the neuron in the model");
+  ins_status status = ins_selection_task_axis(&s->selection, layout);
   if (status == INS_OK)
     status =
         ins_layout_task_axis(layout, "seed", s->n_seeds, ins_coordinates_int(s->seeds, s->n_seeds),

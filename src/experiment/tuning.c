@@ -156,7 +156,7 @@ static ins_status declare_field(ins_tuning *t, ins_stages *stages) {
   t->field_stage = stages->n;
   ins_status status = ins_field_stage_create(t->context, settings, &t->selection, "receptive_field",
                                              &t->field, &stages->layout[stages->n]);
-  if (status == INS_OK) t->field_layout = stages->layout[stages->n++];
+  if (status == INS_OK) stages->n++;
   return ins_within(status, "receptive_field");
 }
 
@@ -282,28 +282,16 @@ static ins_tuned_stimulus *stimulus_of(const ins_tuning *t, size_t stage, bool *
   return NULL;
 }
 
-static size_t field_index(const char *name) {
-  size_t k = 0;
-  while (k < ins_n_field_indices && strcmp(ins_field_indices[k].name, name) != 0) k++;
-  return k;
-}
-
 /* Places of all cells; NaN where none was found. */
-static ins_status read_places(const ins_tuning *t, const char *name, double **out) {
-  const size_t n = t->selection.n, index = field_index(name);
-  const ins_results *results = t->results;
+static ins_status read_places(const ins_tuning *t, size_t index, double **out) {
+  const size_t n = t->selection.n;
   size_t *task = NULL;
   int8_t *valid = NULL;
   ins_status status = ins_alloc(n, sizeof **out, out);
   if (status == INS_OK) status = ins_alloc(n, sizeof *task, &task);
   if (status == INS_OK) status = ins_alloc(n, sizeof *valid, &valid);
   for (size_t i = 0; status == INS_OK && i < n; i++) task[i] = i;
-  if (status == INS_OK)
-    status = results->read(results->self, t->field_stage, ins_field_stage_value(t->field, index), n,
-                           task, 0, 1, *out);
-  if (status == INS_OK)
-    status = results->read(results->self, t->field_stage, ins_field_stage_valid(t->field, index), n,
-                           task, 0, 1, valid);
+  if (status == INS_OK) status = ins_field_index_read(t, index, n, task, *out, valid);
   for (size_t i = 0; status == INS_OK && i < n; i++)
     if (valid[i] != 1) (*out)[i] = (double)NAN;
   ins_free(&task);
@@ -333,8 +321,8 @@ static ins_status begin(void *state, size_t stage, const ins_results *results) {
   if (t->field && stage != t->field_stage) ins_field_stage_rest(t->field);
   if (!s) return INS_OK;
   if (s->at_cell && !t->x_um) {
-    status = read_places(t, "x_um", &t->x_um);
-    if (status == INS_OK) status = read_places(t, "y_um", &t->y_um);
+    status = read_places(t, INS_FIELD_X_UM, &t->x_um);
+    if (status == INS_OK) status = read_places(t, INS_FIELD_Y_UM, &t->y_um);
     if (status == INS_OK) say_lost(t);
   }
   return status == INS_OK ? ins_present_begin(s) : status;

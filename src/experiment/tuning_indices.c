@@ -144,10 +144,7 @@ ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
   const ins_selection *selection = &t->selection;
   int member_axis = -1;
   ins_status status = ins_layout_create("Tuning of model neurons", layout);
-  if (status == INS_OK)
-    status = ins_layout_task_axis(*layout, "neuron", selection->n,
-                                  ins_coordinates_int(selection->neurons, selection->n), NULL,
-                                  "number of the neuron in the model");
+  if (status == INS_OK) status = ins_selection_task_axis(selection, *layout);
   if (status == INS_OK && t->n_members)
     status = ins_layout_axis(*layout, "member", t->n_members, ins_coordinates_count(t->n_members),
                              NULL, "number of the member in the ensemble", &member_axis);
@@ -162,7 +159,6 @@ ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
     return status;
   }
   (*layout)->batch = batch_of(t);
-  t->root = *layout;
   return INS_OK;
 }
 
@@ -273,15 +269,10 @@ static ins_status analyse_stimulus(const ins_tuned_stimulus *s, const ins_batch 
 }
 
 static ins_status copy_fields(const ins_tuning *t, const ins_batch *batch) {
-  const ins_results *results = t->results;
   ins_status status = INS_OK;
-  for (size_t k = 0; t->field && status == INS_OK && k < ins_n_field_indices; k++) {
-    status = results->read(results->self, t->field_stage, ins_field_stage_value(t->field, k),
-                           batch->n, batch->task, 0, 1, batch->rows[t->field_root[k].value]);
-    if (status == INS_OK)
-      status = results->read(results->self, t->field_stage, ins_field_stage_valid(t->field, k),
-                             batch->n, batch->task, 0, 1, batch->rows[t->field_root[k].valid]);
-  }
+  for (size_t k = 0; t->field && status == INS_OK && k < ins_n_field_indices; k++)
+    status = ins_field_index_read(t, k, batch->n, batch->task, batch->rows[t->field_root[k].value],
+                                  batch->rows[t->field_root[k].valid]);
   return status;
 }
 

@@ -10,8 +10,7 @@ static const double peak_s = 0.1, brief_s = 0.25;
 const char *ins_window_formula(const char *measure) {
   if (strcmp(measure, "peak") == 0)
     return "peak: greatest mean of 0.1 s from settle_s after the onset to the offset; of repeats, "
-           "the "
-           "mean of the same frames";
+           "the mean of the same frames";
   if (strcmp(measure, "evoked") == 0)
     return "evoked: mean from settle_s after the onset to the offset minus mean before the onset";
   if (strcmp(measure, "f1") == 0) return "f1: amplitude at the temporal frequency of the stimulus";
@@ -49,7 +48,7 @@ static ins_window find_peak(const ins_tuned_stimulus *s, size_t left_out, size_t
   return (ins_window){.first = s->before + left_out + best, .n = width};
 }
 
-bool ins_settings_repeat(const ins_tuned_stimulus *s, const ins_value *settings) {
+static bool repeats_itself(const ins_tuned_stimulus *s, const ins_value *settings) {
   const char *motion = ins_value_text_or(ins_map_get(settings, "motion"), "");
   return s->generator->periodic && !s->tuning->screen.still && strcmp(motion, "static") != 0 &&
          ins_value_real_or(ins_map_get(settings, "temporal_frequency_hz"), 0) != 0;
@@ -62,13 +61,13 @@ size_t ins_window_settling(const ins_tuned_stimulus *s, const ins_value *setting
   const ins_value *settle = ins_map_get(settings, "settle_s");
   const size_t most = shown > 1 ? shown - 1 : 0;
   size_t n = ins_screen_frames(&s->tuning->screen, ins_value_real_or(settle, 0));
-  if (!ins_value_is_number(settle) && ins_settings_repeat(s, settings))
+  if (!ins_value_is_number(settle) && repeats_itself(s, settings))
     n = s->tuning->history < shown / 2 ? s->tuning->history : shown / 2;
   return n < most ? n : most;
 }
 
-ins_window ins_window_of(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
-                         const float *trace) {
+static ins_window window_of(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
+                            const float *trace) {
   if (shown > s->n_kept - s->before) shown = s->n_kept - s->before;
   const size_t left_out = ins_window_settling(s, settings, shown);
   if (strcmp(s->measure, "peak") == 0) return find_peak(s, left_out, shown, trace);
@@ -88,4 +87,11 @@ double ins_window_measure(const ins_tuned_stimulus *s, const ins_window *window,
   }
   const double mean = mean_of(trace + window->first, window->n);
   return strcmp(s->measure, "evoked") ? mean : mean - mean_of(trace, s->before);
+}
+
+double ins_window_find(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
+                       const float *trace, double *work, ins_window *window) {
+  *window = window_of(s, settings, shown, trace);
+  for (size_t t = 0; t < s->n_kept; t++) work[t] = (double)trace[t];
+  return ins_window_measure(s, window, work);
 }

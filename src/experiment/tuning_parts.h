@@ -84,7 +84,6 @@ struct ins_tuned_stimulus {
   int v_response, v_curve, v_trials, v_member_response, v_member_curve, v_x, v_y;
   int v_best[INS_TUNING_PARAMETERS]; /* of the root */
   size_t n_search;                   /* most presentations of the refinement, 0: none */
-  ins_layout *refine_layout;
   int v_refined[INS_TUNING_PARAMETERS], v_refined_response, v_grid_response, v_presentations;
 };
 
@@ -103,11 +102,9 @@ struct ins_tuning {
   ins_field_stage *field;     /* NULL: no fields are looked for */
   size_t field_stage;
   ins_root_index *field_root; /* [ins_n_field_indices] */
-  ins_layout *field_layout;
   size_t n_stimuli;
   ins_tuned_stimulus *stimuli;
   size_t root_stage;
-  ins_layout *root;
   const ins_results *results;
   double *x_um, *y_um; /* [N] places of the cells, NaN where not found; read when needed */
 };
@@ -158,12 +155,12 @@ typedef struct ins_window {
   size_t first, n;
   double f_hz; /* of measure f1 */
 } ins_window;
-/** Does a condition repeat itself in time? */
-bool ins_settings_repeat(const ins_tuned_stimulus *s, const ins_value *settings);
 /** Frames of a stimulus of `shown` frames that its measure leaves out after the onset. */
 size_t ins_window_settling(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown);
-ins_window ins_window_of(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
-                         const float *trace);
+/** The number of a response without noise, and the frames it is of; work [n_kept] is scratch. */
+double ins_window_find(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
+                       const float *trace, double *work, ins_window *window);
+/** The number of another trace in these frames. */
 double ins_window_measure(const ins_tuned_stimulus *s, const ins_window *window,
                           const double *trace);
 /** What a measure is, for the results file. */
@@ -209,6 +206,9 @@ ins_status ins_references_set(const ins_tuned_stimulus *s, size_t i, ins_value *
                               const double *used) INS_CHECKED;
 /** The numbers of the references for neuron i. */
 ins_status ins_references_read(const ins_tuned_stimulus *s, size_t i, double *used) INS_CHECKED;
+/** Index k of the receptive fields of n neurons of the selection (tasks of that stage). */
+ins_status ins_field_index_read(const ins_tuning *t, size_t k, size_t n, const size_t *task,
+                                double *value, int8_t *valid) INS_CHECKED;
 /** Where stimuli for neuron i are centred: its field, or the middle of the screen. */
 void ins_reference_place(const ins_tuned_stimulus *s, size_t i, double *x_um, double *y_um);
 

@@ -70,10 +70,7 @@ static ins_status declare_own(const ins_tuned_stimulus *s, ins_layout *layout, o
   const ins_selection *selection = &t->selection;
   ins_status status = INS_OK;
   *own = (own_axes){-1, -1, -1, -1};
-  if (!s->at_cell)
-    status = ins_layout_axis(layout, "neuron", selection->n,
-                             ins_coordinates_int(selection->neurons, selection->n), NULL,
-                             "number of the neuron in the model", &own->neuron);
+  if (!s->at_cell) status = ins_selection_axis(selection, layout, &own->neuron);
   if (status == INS_OK)
     status = ins_layout_axis(
         layout, "response_frame", s->n_kept, times_of(s), isnan(t->screen.rate_hz) ? "frame" : "s",
@@ -158,10 +155,7 @@ ins_status ins_present_declare(ins_tuned_stimulus *s, ins_layout **layout) {
   const ins_selection *selection = &s->tuning->selection;
   own_axes own;
   ins_status status = ins_layout_create_in(s->name, s->kind->doc, layout);
-  if (status == INS_OK && s->at_cell)
-    status = ins_layout_task_axis(*layout, "neuron", selection->n,
-                                  ins_coordinates_int(selection->neurons, selection->n), NULL,
-                                  "number of the neuron in the model");
+  if (status == INS_OK && s->at_cell) status = ins_selection_task_axis(selection, *layout);
   if (status == INS_OK) status = declare_parameters(s, *layout);
   if (status == INS_OK) status = declare_own(s, *layout, &own);
   if (status == INS_OK) status = declare_places(s, *layout);
@@ -247,13 +241,6 @@ static place place_of(const ins_tuned_stimulus *s, const ins_batch *batch, size_
   return p;
 }
 
-static double measure_in(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown,
-                         const float *trace, double *work, ins_window *window) {
-  *window = ins_window_of(s, settings, shown, trace);
-  for (size_t t = 0; t < s->n_kept; t++) work[t] = (double)trace[t];
-  return ins_window_measure(s, window, work);
-}
-
 /* What neuron i of `response` did in condition k, into its place; work [n_kept]. */
 static void keep(const ins_tuned_stimulus *s, const ins_value *settings, size_t shown, size_t k,
                  size_t i, int64_t neuron, const place *p, double *work) {
@@ -262,10 +249,10 @@ static void keep(const ins_tuned_stimulus *s, const ins_value *settings, size_t 
   for (size_t m = 0; m < n_members; m++) {
     float *trace = p->member_trace + m * s->n_kept;
     for (size_t t = 0; t < s->n_kept; t++) trace[t] = s->each[(m * s->n_kept + t) * n + i];
-    p->member_curve[m] = (float)measure_in(s, settings, shown, trace, work, &window);
+    p->member_curve[m] = (float)ins_window_find(s, settings, shown, trace, work, &window);
   }
   for (size_t t = 0; t < s->n_kept; t++) p->trace[t] = s->response[t * n + i];
-  *p->curve = (float)measure_in(s, settings, shown, p->trace, work, &window);
+  *p->curve = (float)ins_window_find(s, settings, shown, p->trace, work, &window);
   for (size_t r = 0; r < s->tuning->n_repeats; r++) {
     ins_present_noise(s, k, neuron, r, p->trace, work);
     p->trials[r] = (float)ins_window_measure(s, &window, work);

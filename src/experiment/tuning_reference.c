@@ -124,15 +124,19 @@ void ins_reference_place(const ins_tuned_stimulus *s, size_t i, double *x_um, do
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
+ins_status ins_field_index_read(const ins_tuning *t, size_t k, size_t n, const size_t *task,
+                                double *value, int8_t *valid) {
+  const ins_results *results = t->results;
+  ins_status status = results->read(results->self, t->field_stage,
+                                    ins_field_stage_value(t->field, k), n, task, 0, 1, value);
+  if (status != INS_OK) return status;
+  return results->read(results->self, t->field_stage, ins_field_stage_valid(t->field, k), n, task,
+                       0, 1, valid);
+}
+
 static ins_status read_field(const ins_tuning *t, size_t i, size_t index, ins_measure *out) {
   int8_t valid;
-  const ins_results *results = t->results;
-  ins_status status =
-      results->read(results->self, t->field_stage, ins_field_stage_value(t->field, index), 1, &i, 0,
-                    1, &out->value);
-  if (status == INS_OK)
-    status = results->read(results->self, t->field_stage, ins_field_stage_valid(t->field, index), 1,
-                           &i, 0, 1, &valid);
+  ins_status status = ins_field_index_read(t, index, 1, &i, &out->value, &valid);
   if (status == INS_OK) out->valid = valid == 1;
   return status;
 }

@@ -51,9 +51,7 @@ static ins_status add(ins_layout *layout, const char *name, ins_dtype dtype, con
 
 static ins_status declare_numbers(ins_tuned_stimulus *s, ins_layout *layout) {
   const ins_selection *selection = &s->tuning->selection;
-  ins_status status = ins_layout_task_axis(layout, "neuron", selection->n,
-                                           ins_coordinates_int(selection->neurons, selection->n),
-                                           NULL, "number of the neuron in the model");
+  ins_status status = ins_selection_task_axis(selection, layout);
   for (size_t p = 0; status == INS_OK && p < s->n_parameters; p++) {
     const ins_key *key = s->parameters[p].key;
     if (ins_parameter_is_text(&s->parameters[p]))
@@ -85,7 +83,6 @@ ins_status ins_refine_declare(ins_tuned_stimulus *s, ins_layout **layout) {
   free(group);
   if (status == INS_OK) status = declare_numbers(s, *layout);
   if (status != INS_OK) ins_layout_destroy(layout);
-  if (status == INS_OK) s->refine_layout = *layout;
   return status;
 }
 
@@ -115,9 +112,8 @@ static ins_status present_at(void *context, const double *x, double *value) {
   status = ins_present_one(s, q->settings, q->neuron, q->trace, &shown);
   if (status == INS_ERR_ARGUMENT) return INS_OK;
   if (status != INS_OK) return status;
-  const ins_window window = ins_window_of(s, q->settings, shown, q->trace);
-  for (size_t t = 0; t < s->n_kept; t++) q->work[t] = (double)q->trace[t];
-  *value = ins_window_measure(s, &window, q->work);
+  ins_window window;
+  *value = ins_window_find(s, q->settings, shown, q->trace, q->work, &window);
   return INS_OK;
 }
 

@@ -113,8 +113,8 @@ ins_status ins_condition_settings(const ins_tuned_stimulus *s, size_t k, ins_val
   for (const ins_key *key = s->kind->keys; status == INS_OK && key->name; key++)
     status = set_single(s, key, index, *out);
   for (size_t r = 0; status == INS_OK && r < s->n_references; r++)
-    status =
-        ins_map_take(*out, s->references[r].key->name, ins_value_real(s->references[r].otherwise));
+    status = ins_map_take(*out, s->references[r].key->name,
+                          ins_number_or_null(s->references[r].otherwise));
   if (status != INS_OK) ins_value_destroy(out);
   return status;
 }

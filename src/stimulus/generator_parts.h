@@ -38,6 +38,11 @@ enum { INS_KEY_QUANTITY = INS_KEY_PARAMETER | INS_KEY_REFERENCE }; /* also by a 
     .name = "direction_deg", .type = INS_KEY_REAL, .fallback = "0", .flags = INS_KEY_QUANTITY,     \
     .min = -3600, .max = 3600, .units = "deg", .doc = what                                         \
   }
+#define INS_PHASE_KEY(degrees, what)                                                               \
+  {                                                                                                \
+    .name = "phase_deg", .type = INS_KEY_REAL, .fallback = degrees, .flags = INS_KEY_QUANTITY,     \
+    .min = -3600, .max = 3600, .units = "deg", .doc = what                                         \
+  }
 /* Null: the whole screen. */
 #define INS_APERTURE_KEY                                                                           \
   {                                                                                                \

@@ -7,6 +7,17 @@
 
 #include "generator_parts.h"
 
+#define INS_WAVES_SPATIAL_KEY(what)                                                                \
+  {                                                                                                \
+    .name = "spatial_frequency_cpmm", .type = INS_KEY_REAL, .fallback = "4.0",                     \
+    .flags = INS_KEY_QUANTITY, .min = 0, .max = 1e4, .units = "1/mm", .doc = what                  \
+  }
+#define INS_WAVES_TEMPORAL_KEY(hz, what)                                                           \
+  {                                                                                                \
+    .name = "temporal_frequency_hz", .type = INS_KEY_REAL, .fallback = hz,                         \
+    .flags = INS_KEY_QUANTITY, .min = 0, .max = 1e4, .units = "Hz", .doc = what                    \
+  }
+
 /** q(u,v,t) = exp(-(u^2 + aspect^2 v^2) / (2 sigma^2)) cos(2 pi (f u - F t) + phase), with u along
  * the direction of motion and v across it, in pixels from the middle. */
 typedef struct ins_wave {

@@ -95,16 +95,9 @@ static void curve_of(const void *context, const double *p, double *f, double *ja
 
 /* ---- the fit --------------------------------------------------------------------------------- */
 
-/* The smallest diameter above 0. */
-static double smallest(const ins_curve *curve) {
-  size_t i = 0;
-  while (i + 1 < curve->n && !(curve->x[i] > 0)) i++;
-  return curve->x[i];
-}
-
 static ins_status fit_curve(const ins_curve *curve, const double *warm, ins_fitted *out) {
   double range = curve->high - curve->low, best = curve->x[ins_curve_best(curve)];
-  double small = log(smallest(curve)), large = log(curve->x[curve->n - 1]);
+  double small = log(ins_curve_smallest(curve)), large = log(curve->x[curve->n - 1]);
   /* A Gaussian is full, to 95 %, at a diameter of 4.9 sigma. */
   double near = fmax(log(best > 0 ? best : exp(small)), small) - log(4.9);
   double middle = (small + large) / 2 - log(4.9), base = fmin(curve->y[0], curve->low + range / 2);
@@ -161,7 +154,7 @@ static double summation_diameter(const double *p) {
 }
 
 static bool tested(const ins_curve *curve, double diameter) {
-  return diameter >= smallest(curve) && diameter <= curve->x[curve->n - 1];
+  return diameter >= ins_curve_smallest(curve) && diameter <= curve->x[curve->n - 1];
 }
 
 static void read_fit(const ins_curve *curve, const ins_fitted *fitted, double *value, bool *valid) {

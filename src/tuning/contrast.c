@@ -77,15 +77,8 @@ static void curve_of(const void *context, const double *p, double *f, double *ja
 
 /* ---- the fit --------------------------------------------------------------------------------- */
 
-/* The lowest contrast above 0. */
-static double lowest(const ins_curve *curve) {
-  size_t i = 0;
-  while (i + 1 < curve->n && !(curve->x[i] > 0)) i++;
-  return curve->x[i];
-}
-
 static ins_status fit_curve(const ins_curve *curve, const double *warm, ins_fitted *out) {
-  double first = log(lowest(curve)), last = log(curve->x[curve->n - 1]);
+  double first = log(ins_curve_smallest(curve)), last = log(curve->x[curve->n - 1]);
   double range = curve->high - curve->low;
   double r = curve->y[curve->n - 1] < curve->y[0] ? -range : range;
   double base = r > 0 ? curve->low : curve->high, other = r > 0 ? curve->high : curve->low;
@@ -110,7 +103,8 @@ static ins_status fit_curve(const ins_curve *curve, const double *warm, ins_fitt
 static void read_fit(const ins_curve *curve, const ins_fitted *fitted, double *value, bool *valid) {
   const double *p = fitted->p;
   double n = exp(p[P_LOG_N]), c50 = exp(p[P_LOG_C50]), range = curve->high - curve->low;
-  bool inside = fitted->converged && c50 >= lowest(curve) && c50 <= curve->x[curve->n - 1];
+  bool inside =
+      fitted->converged && c50 >= ins_curve_smallest(curve) && c50 <= curve->x[curve->n - 1];
   value[R_MAX] = p[P_R_MAX];
   value[C50] = c50;
   value[EXPONENT] = n;

@@ -18,6 +18,12 @@ size_t ins_curve_best(const ins_curve *curve) {
   return ins_place_of_largest(curve->n, curve->y);
 }
 
+double ins_curve_smallest(const ins_curve *curve) {
+  size_t i = 0;
+  while (i + 1 < curve->n && !(curve->x[i] > 0)) i++;
+  return curve->x[i];
+}
+
 double ins_curve_modulation(size_t n, const double *y) {
   double mean = ins_mean_of(n, y), sum = 0;
   for (size_t i = 0; i < n; i++) sum += (y[i] - mean) * (y[i] - mean);

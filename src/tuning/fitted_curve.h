@@ -52,6 +52,8 @@ ins_status ins_curve_analyse(const ins_tuning_data *data, const ins_curve_kind *
 double ins_curve_modulation(size_t n, const double *y);
 /** y varies by more than rounding: there is something to fit. */
 bool ins_curve_varies(const ins_curve *curve);
+/** The smallest x above 0. */
+double ins_curve_smallest(const ins_curve *curve);
 /** The number of the greatest y; the first when several are equal. */
 size_t ins_curve_best(const ins_curve *curve);
 

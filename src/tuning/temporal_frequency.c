@@ -9,45 +9,8 @@ enum { F1_F0 = INS_LOG_VALUES, F2_F1, N_INDICES };
 
 /* In the order of log_gaussian.h, then F1/F0 and F2/F1. */
 static const ins_index indices[] = {
-    {.name = "preferred_temporal_frequency_hz",
-     .units = "Hz",
-     .long_name = "temporal frequency with the greatest response; valid where responses fall on "
-                  "both sides of it",
-     .source = "f0 of R(f) = b + A exp(-(log2(f/f0))^2 / (2 s^2)), least squares (log-Gaussian: "
-               "Priebe, Lisberger & Movshon 2006); with 3 or 4 frequencies the top of a parabola "
-               "in log2 f; p: permutation of trials over frequencies, variance of the mean "
-               "responses",
-     .interval = true,
-     .test = true},
-    {.name = "temporal_frequency_bandwidth_octaves",
-     .units = "octave",
-     .long_name = "full width of the temporal frequency tuning at half height above its baseline",
-     .source = "2 s sqrt(2 ln 2) of the log-Gaussian",
-     .interval = true},
-    {.name = "temporal_frequency_fit_r2",
-     .units = "1",
-     .long_name = "share of the variance over temporal frequencies that the log-Gaussian explains",
-     .source = "1 - SS(residuals) / SS(about the mean)"},
-    {.name = "temporal_frequency_low_cutoff_hz",
-     .units = "Hz",
-     .long_name = "lower temporal frequency at which the fit is at half of its greatest tested "
-                  "height above baseline; valid where it was tested",
-     .source = "2^(log2 f0 - sqrt(d^2 + 2 s^2 ln 2)), d: octaves from f0 to the nearest tested "
-               "frequency, 0 when f0 lies inside",
-     .interval = true},
-    {.name = "temporal_frequency_high_cutoff_hz",
-     .units = "Hz",
-     .long_name = "upper temporal frequency at which the fit is at half of its greatest tested "
-                  "height above baseline; valid where it was tested",
-     .source = "2^(log2 f0 + sqrt(d^2 + 2 s^2 ln 2)), d: octaves from f0 to the nearest tested "
-               "frequency, 0 when f0 lies inside",
-     .interval = true},
-    {.name = "temporal_frequency_low_pass_index",
-     .units = "1",
-     .long_name = "response to the lowest temporal frequency over the greatest: 1 low-pass, near 0 "
-                  "band-pass",
-     .source = "R(lowest f) / max R, as measured",
-     .interval = true},
+    INS_LOG_FREQUENCY_INDICES("temporal_frequency", "hz", "Hz", "temporal frequency",
+                              "temporal frequencies", "2 s sqrt(2 ln 2) of the log-Gaussian"),
     {.name = "f1_f0",
      .units = "1",
      .long_name = "response modulated at the stimulus frequency over the mean response, at the "
