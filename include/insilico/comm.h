@@ -31,6 +31,10 @@ ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text,
                           ins_shared *out) INS_CHECKED;
 void ins_shared_free(ins_shared *shared);
 
+/** From now on an MPI call that fails on `comm` ends all ranks with one clear message (ins_fatal), on
+ * communicators made from it too. */
+void ins_comm_guard(MPI_Comm comm);
+
 /** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only
  * caller of MPI_Abort. Does not return. */
 _Noreturn void ins_fatal(const char *what, const char *file, int line);

@@ -36,11 +36,16 @@ typedef struct ins_job {
 ins_status ins_job_load(const char *path, const char *const *overrides, size_t n_overrides,
                         const ins_variant *experiments, ins_job **out) INS_CHECKED;
 void ins_job_destroy(ins_job **job);
+/** What `experiment` says in PATH with overrides applied, before it is looked up anywhere: *name
+ * (free()), NULL where it says no text. Errors of reading as ins_job_load. */
+ins_status ins_job_experiment(const char *path, const char *const *overrides, size_t n_overrides,
+                              char **name) INS_CHECKED;
 
 /** The settings with the swept keys set to values index[s] of sweep s. */
 ins_status ins_job_at(const ins_job *job, const size_t *index, ins_value **settings) INS_CHECKED;
-/** The resolved job as JSON without what may differ between equal runs: no `output`, and "(by
- * contents)" for paths of inputs (INS_KEY_CONTENTS). */
+/** The resolved job as JSON without what may differ between equal runs: no `output`, no
+ * `io` but an alignment that is not the default (it alone shows in the bytes), and "(by contents)"
+ * for paths of inputs (INS_KEY_CONTENTS). */
 ins_status ins_job_json(const ins_job *job, ins_text *out) INS_CHECKED;
 /** The files that the job names as inputs, without the model: a map from dotted keys
  * ("stimuli.2.file") to their texts, or lists of texts, in the order of the settings. Keys without
@@ -55,6 +60,9 @@ ins_status ins_job_unpack(const void *bytes, size_t n, const ins_variant *experi
  * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values); else INS_ERR_ARGUMENT naming the
  * first difference, its old and its new value. */
 ins_status ins_job_continues(const ins_job *job, const char *old_json) INS_CHECKED;
+
+/** Default of `io.alignment` in bytes, as YAML. */
+#define INS_JOB_ALIGNMENT "4096"
 
 /** The keys that every job has (experiment, model, session, neurons, sweep, output, ...). */
 extern const ins_key ins_job_common_keys[];

@@ -33,7 +33,8 @@
   X(INS_ERR_STOPPED, 10, 75, "stopped on request")                                                 \
   X(INS_ERR_INTERNAL, 11, 4, "a defect in insilico")                                               \
   X(INS_ERR_TASKS, 12, 1, "some tasks failed")                                                     \
-  X(INS_ERR_DIFFERS, 13, 1, "numbers that should agree differ")
+  X(INS_ERR_DIFFERS, 13, 1, "numbers that should agree differ")                                    \
+  X(INS_ERR_LOST, 14, 4, "ranks have lost touch with each other")
 
 typedef enum ins_status {
 #define INS_STATUS_ENUM(name, value, exit, text) name = value,

@@ -23,6 +23,14 @@ typedef enum ins_task_state {
 
 typedef struct ins_store ins_store;
 
+/** How this process makes and opens results files from now on: the settings `io` of a job
+ * (docs/job-file.md), or NULL for the defaults. `alignment` is part of the bytes of a file that is
+ * made; everything else only says how it is accessed. Local; before ins_store_create and
+ * ins_store_open, on every rank.
+ * @return INS_OK; INS_ERR_ARGUMENT (hints that MPI cannot be told, named); INS_ERR_MEMORY. On
+ * failure the settings are as before */
+ins_status ins_store_set_io(const ins_value *io) INS_CHECKED;
+
 /** Do these stages fit into one file? Also found by those that lay out; here before anything is
  * begun.
  * @return INS_OK; INS_ERR_ARGUMENT (two stages of one name, one named like a variable or an axis of
@@ -66,20 +74,42 @@ ins_status ins_store_probe(const char *path, size_t n_stages, ins_layout *const 
                            ins_store_facts *facts) INS_CHECKED;
 void ins_store_facts_clear(ins_store_facts *facts);
 
+/** *intact = everything in the file at PATH that runs do not write (headers, axes, constants,
+ * attributes, the space between) is to the byte what ins_store_create would make now. It is when
+ * the file is one of this job and this version of the program, and nothing has happened to it; rows
+ * are not looked at (ins_store_verify). A file that is not intact is laid out anew by
+ * ins_store_relayout, which keeps the rows that are whole. One rank only; milliseconds.
+ * @return INS_OK; INS_ERR_IO (PATH cannot be read); as ins_store_check; INS_ERR_MEMORY */
+ins_status ins_store_intact(const char *path, size_t n_stages, ins_layout *const *stages,
+                            const ins_value *attributes, bool *intact) INS_CHECKED;
+
 /** Opens PATH for writing rows. Collective over comm (also on failure: all ranks return the same
- * code and message). `stages` must be those of the file (else INS_ERR_ARGUMENT); the layouts must
- * outlive the store. */
+ * code and message). `stages` must be those of the file (else INS_ERR_ARGUMENT); comm and the
+ * layouts must outlive the store. Refused (INS_ERR_IO) when a rank sees another file at PATH than
+ * rank 0, or none; INS_ERR_ARGUMENT when PATH is a symbolic link. Within, each rank has the file
+ * open for itself. */
 ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
                           ins_layout *const *stages, ins_store **out) INS_CHECKED;
 /** Collective. What any rank has written before can be read by every rank after, also on another
  * node. */
 ins_status ins_store_sync(ins_store *store) INS_CHECKED;
-/** Collective. Syncs, closes, destroys. */
+/** Collective. Syncs, closes, destroys. INS_ERR_IO also when what was written did not reach the
+ * disk or the file at its path is another one now, or none. */
 ins_status ins_store_close(ins_store **store) INS_CHECKED;
+/** As ins_store_close, but local, without a call of MPI about the communicator: for when other
+ * ranks are lost. What goes wrong is not told. */
+void ins_store_abandon(ins_store **store);
 
 /** state[k] of tasks [first, first + n) of a stage: DONE and FAILED only where the row's checksum
- * holds. Local. */
+ * holds. Of tasks that are all pending nothing but the status is read, one byte each. Local. */
 ins_status ins_store_verify(ins_store *store, size_t stage, size_t first, size_t n,
+                            uint8_t *state) INS_CHECKED;
+/** state[k] of task[k], n of them in ascending order: what `status` says, without looking at rows
+ * or checksums; values that are none of ins_task_state count as PENDING. Tells whether a row that
+ * this run wrote, or verified, is there: cheap, a read for neighbours together. Local.
+ * @return INS_OK; INS_ERR_IO (unreadable); INS_ERR_INTERNAL (out of range or order); INS_ERR_MEMORY
+ */
+ins_status ins_store_states(ins_store *store, size_t stage, size_t n, const size_t *task,
                             uint8_t *state) INS_CHECKED;
 
 /** Writes rows of n tasks (ascending numbers) of a stage: data of every PER_TASK variable, then

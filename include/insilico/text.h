@@ -25,6 +25,12 @@ char *ins_format(const char *format, ...) INS_PRINTF(1, 2);
  * be a misspelling (distance above a third of its length, at least 2). */
 const char *ins_text_nearest(const char *word, const char *const *words, size_t n);
 
+/** Makes bytes[0..n) harmless on a terminal, whoever wrote them: control characters (those of
+ * Latin-1 too, also in UTF-8) and marks that turn the direction of writing become question marks,
+ * but for characters in `keep`. Returns how many bytes were looked at: all but those of a UTF-8
+ * character that goes on after the end. */
+size_t ins_text_tame(char *bytes, size_t n, const char *keep);
+
 /** "3.2 MB", "12 min 5 s": numbers for people, written to out[size]; return out. */
 char *ins_text_bytes(double bytes, char *out, size_t size);
 char *ins_text_duration(double seconds, char *out, size_t size);

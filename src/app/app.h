@@ -3,6 +3,7 @@
 #ifndef INSILICO_APP_H
 #define INSILICO_APP_H
 
+#include "experiment/plugin.h"
 #include "insilico/experiment.h"
 #include "insilico/job.h"
 #include "insilico/model.h"
@@ -11,9 +12,13 @@
 typedef struct ins_arguments {
   const char *const *words; /* positional, in order */
   size_t n_words;
-  bool json, fresh, quiet, watch, verify, all, scan, card, offline, table, in_session;
+  bool json, fresh, quiet, watch, verify, all, scan, card, offline, table, in_session,
+      allow_plugins;
+  const char *deadline;                      /* seconds */
   const char *sha256, *cache, *architecture; /* options with a value; NULL: not given */
   const char *frames, *sheet, *animation;
+  bool dry_run;
+  const char *chain, *site, *template, *launcher; /* chain: "" without a number */
 } ins_arguments;
 
 typedef struct ins_command {
@@ -36,6 +41,7 @@ ins_status ins_command_verify(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_fetch(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_select(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_stimulus(const ins_arguments *arguments) INS_CHECKED;
+ins_status ins_command_submit(const ins_arguments *arguments) INS_CHECKED;
 ins_status ins_command_list(const ins_arguments *arguments) INS_CHECKED;
 
 /** inspect --scan of a local file (docs/safety.md). */
@@ -51,11 +57,19 @@ typedef struct ins_ready {
   ins_job *job;
   ins_model_source *source;
   ins_model *model;
-  ins_value *attributes; /* of the results file */
+  ins_value *attributes;   /* of the results file */
+  ins_plugin_file *plugin; /* that holds the job's experiment, or NULL */
 } ins_ready;
 
-/** Job from JOB and overrides. */
+/** Job from JOB and overrides, and the plug-in that its experiment lies in. */
 ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) INS_CHECKED;
+/** Loads a plug-in, if the command line allows it (INS_ERR_ARGUMENT if not, and nothing of the file
+ * is touched): `name` is "plugin:PATH", counted from the folder of the file `job`; for job, sha256
+ * and errors see experiment/plugin.h. */
+ins_status ins_ready_plugin(const ins_arguments *arguments, const char *name, const char *job,
+                            const char *sha256, ins_plugin_file **out) INS_CHECKED;
+/** The experiments that a job is looked up among: those of the program, or the one plug-in. */
+const ins_variant *ins_ready_experiments(const ins_ready *ready);
 /** The model that the job names. */
 ins_status ins_ready_source(ins_ready *ready) INS_CHECKED;
 /** Its weights. */
@@ -85,6 +99,13 @@ ins_status ins_ready_named(const ins_arguments *arguments, const char *name, cha
  * about other weights. */
 ins_value *ins_verified_read(const char *path, const char *model_sha256);
 
+/** From here on standard output takes text only (ins_text_tame; newlines and tabs stay): names in
+ * files may hold what a terminal obeys. */
+void ins_output_tame(void);
+/** Clears the screen where standard output is a terminal. */
+void ins_output_clear_screen(void);
+/** Prints one line, and one only, whatever the names in it hold. */
+void ins_line(const char *format, ...) INS_PRINTF(1, 2);
 /** Prints "LABEL   text" lines in one column width, for people. */
 void ins_print(const char *label, const char *format, ...) INS_PRINTF(2, 3);
 

@@ -97,10 +97,12 @@ static void print_sessions(const ins_value *card) {
   for (size_t s = 0; s < ins_value_count(list); s++) {
     const ins_value *session = list->children.items[s];
     const double mean = ins_value_real_or(ins_map_get(session, "performance"), (double)NAN);
-    printf("  %-32s neurons %ld to %ld (%ld)", text(session, "name"), whole(session, "first"),
-           whole(session, "first") + whole(session, "neurons") - 1, whole(session, "neurons"));
-    if (!isnan(mean)) printf(", performance %.3f on average", mean);
-    printf("\n");
+    char performance[64] = "";
+    if (!isnan(mean))
+      snprintf(performance, sizeof performance, ", performance %.3f on average", mean);
+    ins_line("  %-32s neurons %ld to %ld (%ld)%s", text(session, "name"), whole(session, "first"),
+             whole(session, "first") + whole(session, "neurons") - 1, whole(session, "neurons"),
+             performance);
   }
 }
 

@@ -71,18 +71,20 @@ static void print_field(const ins_value *info, const char *key, const char *labe
 
 /* What the model's data_info holds beyond the fields that are shown. */
 static void print_other_fields(const ins_value *info) {
-  printf("%-20s", "data_info");
+  ins_text names = {0};
   for (size_t i = 0; i < ins_value_count(info); i++)
-    printf("%s%s", i ? ", " : "", info->children.keys[i]);
-  printf("\n");
+    ins_text_add(&names, "%s%s", i ? ", " : "", info->children.keys[i]);
+  ins_print("data_info", "%s", names.data ? names.data : "");
+  ins_text_free(&names);
 }
 
 static void print_sessions(const ins_model_info *info) {
   ins_print("neurons", "%zu in %zu session%s", info->n_neurons, info->n_sessions,
             info->n_sessions == 1 ? "" : "s");
   for (size_t s = 0; s < info->n_sessions; s++)
-    printf("  %-32s neurons %zu to %zu (%zu)\n", info->sessions[s].name, info->sessions[s].first,
-           info->sessions[s].first + info->sessions[s].n_neurons - 1, info->sessions[s].n_neurons);
+    ins_line("  %-32s neurons %zu to %zu (%zu)", info->sessions[s].name, info->sessions[s].first,
+             info->sessions[s].first + info->sessions[s].n_neurons - 1,
+             info->sessions[s].n_neurons);
 }
 
 static int column_width(const char *name) {

@@ -132,8 +132,21 @@ static bool print_kind(const char *wanted) {
   return false;
 }
 
+/* The experiment in a plug-in, with its keys: `insilico list --allow-plugins plugin:mine.so`. */
+static ins_status print_plugin(const ins_arguments *arguments) {
+  ins_plugin_file *plugin = NULL;
+  ins_status status = ins_ready_plugin(arguments, arguments->words[0], NULL, NULL, &plugin);
+  if (status != INS_OK) return status;
+  printf("%s: %s\n", plugin->name, plugin->registry[0].doc);
+  for (const ins_key *key = plugin->keys; key->variants != plugin->known; key++) print_key(key, 0);
+  printf("  file %s, sha256 %s\n", plugin->path, plugin->sha256);
+  ins_plugin_close(&plugin);
+  return INS_OK;
+}
+
 ins_status ins_command_list(const ins_arguments *arguments) {
   const char *wanted = arguments->n_words ? arguments->words[0] : NULL;
+  if (ins_plugin_path_of(wanted)) return print_plugin(arguments);
   bool found = !wanted;
   for (size_t i = 0; i < N_TOPICS; i++) {
     if (wanted && !names_topic(wanted, topics[i].name)) continue;

@@ -1,40 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
-#include "insilico/store.h"
-
-/** What a plan says of a stage, or of all of them, in numbers. */
-typedef struct estimate {
-  size_t n_tasks, n_batches, ranks;
-  double bytes, seconds_per_task, seconds; /* of the slowest task; of all tasks on one rank */
-} estimate;
-
-typedef struct outlook {
-  const ins_ready *ready;
-  ins_stages stages;
-  estimate stage[INS_MAX_STAGES], all;
-  size_t n_done;
-  double file_bytes;
-} outlook;
-
-/* With fewer than about eight batches a rank the last ones leave others waiting. */
-static size_t useful_ranks(size_t n_batches) {
-  return n_batches < 8 ? 1 : n_batches / 8;
-}
-
-/* Stages run one after the other. Ranks beyond what a stage can use wait in it. */
-static double seconds_on(const outlook *o, size_t ranks) {
-  double seconds = 0;
-  for (size_t k = 0; k < o->stages.n; k++) {
-    size_t used = o->stage[k].ranks < ranks ? o->stage[k].ranks : ranks;
-    seconds += o->stage[k].seconds / (double)used;
-  }
-  return seconds;
-}
+#include "plan_estimate.h"
 
 static void print_tasks(const ins_layout *layout, size_t n_tasks) {
   for (int d = 0; d < layout->n_task_axes; d++)
@@ -49,7 +18,7 @@ static const char *name_of(const ins_layout *layout) {
   return layout->group ? layout->group : "(root)";
 }
 
-static void print_stages(const outlook *o) {
+static void print_stages(const ins_plan *o) {
   char text[64];
   int width = 0;
   if (o->stages.n == 1) {
@@ -91,9 +60,9 @@ static void print_variables(const ins_layout *layout) {
   }
 }
 
-static void print_people(const outlook *o) {
+static void print_people(const ins_plan *o) {
   char text[64];
-  const estimate *e = &o->all;
+  const ins_estimate *e = &o->all;
   size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
   size_t here = e->ranks < cores ? e->ranks : cores;
   ins_print("experiment", "%s", o->ready->job->experiment->name);
@@ -101,10 +70,10 @@ static void print_people(const outlook *o) {
   ins_print("time in all", "%s on one rank", ins_text_duration(e->seconds, text, sizeof text));
   if (here > 1)
     ins_print("", "%s on %zu ranks of this machine",
-              ins_text_duration(seconds_on(o, here), text, sizeof text), here);
+              ins_text_duration(ins_plan_seconds(o, here), text, sizeof text), here);
   if (e->ranks > here)
     ins_print("", "%s on %zu ranks, the most worth asking for",
-              ins_text_duration(seconds_on(o, e->ranks), text, sizeof text), e->ranks);
+              ins_text_duration(ins_plan_seconds(o, e->ranks), text, sizeof text), e->ranks);
   if (o->n_done) ins_print("", "%zu tasks are done already", o->n_done);
   ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
   ins_print("results", "%s in %s", ins_text_bytes(o->file_bytes, text, sizeof text),
@@ -122,11 +91,11 @@ static void add_axes(ins_text *text, const ins_layout *layout) {
   ins_text_add(text, "}");
 }
 
-static void add_stages(ins_text *text, const outlook *o) {
+static void add_stages(ins_text *text, const ins_plan *o) {
   ins_text_add(text, "\"stages\":[");
   for (size_t k = 0; k < o->stages.n; k++) {
     const ins_layout *layout = o->stages.layout[k];
-    const estimate *e = &o->stage[k];
+    const ins_estimate *e = &o->stage[k];
     ins_text_add(text, k ? ",{\"stage\":" : "{\"stage\":");
     ins_text_add_json(text, layout->group ? layout->group : "/");
     ins_text_add(text, ",\"tasks\":%zu,", e->n_tasks);
@@ -140,7 +109,7 @@ static void add_stages(ins_text *text, const outlook *o) {
 }
 
 /* A single stage lies flat, the axes of several are their own. */
-static void print_json(const outlook *o) {
+static void print_json(const ins_plan *o) {
   ins_text text = {0};
   ins_text_add(&text, "{\"experiment\":");
   ins_text_add_json(&text, o->ready->job->experiment->name);
@@ -159,61 +128,16 @@ static void print_json(const outlook *o) {
   ins_text_free(&text);
 }
 
-/* Finished tasks of results that are there already; 0 when there are none to go on with. */
-static size_t tasks_done(const ins_ready *ready) {
-  ins_store_summary summary = {0};
-  const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), "");
-  size_t n = 0;
-  if (ins_store_summarise(output, false, &summary) == INS_OK &&
-      ins_job_continues(ready->job,
-                        ins_value_text_or(ins_map_get(summary.attributes, "job"), "")) == INS_OK)
-    n = summary.n_done;
-  ins_store_summary_clear(&summary);
-  return n;
-}
-
-static ins_status estimate_stage(const ins_experiment *experiment, void *state, outlook *o,
-                                 size_t k) {
-  estimate *e = &o->stage[k], *all = &o->all;
-  ins_status status = experiment->cost(state, k, &e->bytes, &e->seconds_per_task);
-  if (status != INS_OK) return status;
-  e->n_tasks = ins_layout_tasks(o->stages.layout[k]);
-  e->n_batches = ins_layout_batches(o->stages.layout[k]);
-  e->ranks = useful_ranks(e->n_batches);
-  e->seconds = e->seconds_per_task * (double)e->n_tasks;
-  all->n_tasks += e->n_tasks;
-  all->n_batches += e->n_batches;
-  all->seconds += e->seconds;
-  if (e->ranks > all->ranks) all->ranks = e->ranks;
-  all->bytes = fmax(all->bytes, e->bytes);
-  all->seconds_per_task = fmax(all->seconds_per_task, e->seconds_per_task);
-  return INS_OK;
-}
-
 static ins_status plan(const ins_ready *ready, bool json) {
-  const ins_experiment *experiment = ready->job->experiment->ops;
-  ins_experiment_context context = {.job = ready->job,
-                                    .model = ready->model,
-                                    .source = ready->source,
-                                    .kernels = ins_kernels_best(),
-                                    .speaks = true};
-  void *state = NULL;
-  outlook o = {.ready = ready};
-  ins_status status = experiment->setup(&context, &state, &o.stages);
-  if (status == INS_OK) status = ins_store_check(o.stages.n, o.stages.layout);
-  for (size_t k = 0; k < o.stages.n && status == INS_OK; k++)
-    status = estimate_stage(experiment, state, &o, k);
-  if (status == INS_OK) {
-    o.file_bytes = ins_store_size(o.stages.n, o.stages.layout);
-    o.n_done = tasks_done(ready);
-    if (json)
-      print_json(&o);
-    else
-      print_people(&o);
-  }
-  if (state) experiment->teardown(&state);
-  ins_stages_clear(&o.stages);
-  return status;
+  ins_plan o;
+  ins_status status = ins_plan_make(ready, &o);
+  if (status != INS_OK) return status;
+  if (json)
+    print_json(&o);
+  else
+    print_people(&o);
+  ins_plan_clear(&o);
+  return INS_OK;
 }
 
 ins_status ins_command_plan(const ins_arguments *arguments) {

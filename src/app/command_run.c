@@ -1,21 +1,44 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "app.h"
 #include "insilico/comm.h"
+#include "insilico/fault.h"
 #include "insilico/log.h"
 #include "insilico/schedule.h"
+
+/* Where the job's experiment is a plug-in every rank loads the same one. Collective. */
+static ins_status share_plugin(int rank, const ins_arguments *arguments, ins_status status,
+                               ins_ready *ready) {
+  ins_text packed = {0};
+  if (rank == 0 && status == INS_OK && ready->plugin)
+    ins_text_add(&packed, "%s%s%s", ready->plugin->sha256, "plugin:", ready->plugin->path);
+  status = ins_share(MPI_COMM_WORLD, status, &packed);
+  if (status == INS_OK && rank != 0 && packed.length >= INS_SHA256_HEX) {
+    char sha256[INS_SHA256_HEX] = "";
+    memcpy(sha256, packed.data, INS_SHA256_HEX - 1);
+    status =
+        ins_ready_plugin(arguments, packed.data + INS_SHA256_HEX - 1, NULL, sha256, &ready->plugin);
+    status = ins_within(status, "rank %d", rank);
+  }
+  ins_text_free(&packed);
+  return ins_agree(MPI_COMM_WORLD, status);
+}
 
 /* Rank 0 reads the job; the others get what it understood. Collective. */
 static ins_status share_job(int rank, const ins_arguments *arguments, ins_ready *ready) {
   ins_text packed = {0};
   ins_status status = INS_OK;
   if (rank == 0) status = ins_ready_job(arguments, ready);
+  if ((status = share_plugin(rank, arguments, status, ready)) != INS_OK) return status;
   if (rank == 0 && status == INS_OK) status = ins_job_pack(ready->job, &packed);
   status = ins_share(MPI_COMM_WORLD, status, &packed);
   if (status == INS_OK && rank != 0)
-    status = ins_job_unpack(packed.data, packed.length, ins_experiments, &ready->job);
+    status = ins_job_unpack(packed.data, packed.length, ins_ready_experiments(ready), &ready->job);
   ins_text_free(&packed);
   return ins_agree(MPI_COMM_WORLD, status);
 }
@@ -49,13 +72,27 @@ static void say_done(const ins_job *job, const ins_run_report *report, ins_statu
             report->n_kept + report->n_done, report->n_tasks, fresh ? " without --fresh" : "");
 }
 
+static const double default_deadline_s = 300;
+
+/* Every rank reads the same command line. */
+static ins_status read_deadline(const char *text, double *seconds) {
+  char *end;
+  *seconds = default_deadline_s;
+  if (!text) return INS_OK;
+  *seconds = strtod(text, &end);
+  if (end != text && !*end && *seconds >= 1 && !isnan(*seconds)) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT, "--deadline wants seconds, at least 1, or inf; '%s' is not",
+                  text);
+}
+
 static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready,
                           ins_shared *weights) {
   const ins_kernels *kernels = NULL;
   ins_run_options options = {
       .fresh = arguments->fresh, .quiet = arguments->quiet, .computing_master = -1};
   ins_run_report report;
-  ins_status status = share_job(rank, arguments, ready);
+  ins_status status = read_deadline(arguments->deadline, &options.deadline_s);
+  if (status == INS_OK) status = share_job(rank, arguments, ready);
   if (status == INS_OK) status = share_model(rank, ready, weights);
   if (status != INS_OK) return status;
   const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
@@ -86,6 +123,8 @@ ins_status ins_command_run(const ins_arguments *arguments) {
   MPI_Init(NULL, NULL);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
+  ins_comm_guard(MPI_COMM_WORLD);
+  ins_fault_set_rank(rank);
   if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);
   ins_status status = run_job(rank, arguments, &ready, &weights);
   ins_ready_clear(&ready);

@@ -8,15 +8,28 @@
 #include "insilico/journal.h"
 #include "insilico/store.h"
 
-/* Was the last run that began also closed in order? Without a journal nobody knows better. */
-static bool closed_in_order(const ins_value *events) {
-  bool closed = true;
+/* What the journal says of the runs so far. */
+typedef struct history {
+  size_t n_starts;
+  const ins_value *closing; /* event with which the last run closed in order, or NULL */
+  bool closed;              /* it did. Without a journal nobody knows better */
+} history;
+
+static history read_history(const ins_value *events) {
+  history h = {.closed = true};
   for (size_t i = 0; i < ins_value_count(events); i++) {
     const char *event = ins_value_text_or(ins_map_get(events->children.items[i], "event"), "");
-    if (strcmp(event, "start") == 0) closed = false;
-    if (strcmp(event, "end") == 0 || strcmp(event, "stop") == 0) closed = true;
+    if (strcmp(event, "start") == 0) {
+      h.n_starts++;
+      h.closing = NULL;
+      h.closed = false;
+    }
+    if (strcmp(event, "end") == 0 || strcmp(event, "stop") == 0) {
+      h.closing = events->children.items[i];
+      h.closed = true;
+    }
   }
-  return closed;
+  return h;
 }
 
 /* "running" while a run holds the lock; else what is left says it. */
@@ -25,7 +38,7 @@ static const char *state_of(const char *path, const ins_store_summary *s, const 
   if (s->n_stages > 1 && s->n_failed && s->n_pending)
     return "stopped with failed tasks; run the job again to try them and go on";
   if (s->n_pending + s->n_damaged != 0) return "stopped; run the job again to go on";
-  if (!closed_in_order(events))
+  if (!read_history(events).closed)
     return "computed, but stopped before the end; run the job again to sum up";
   return s->n_failed ? "finished with failed tasks" : "finished";
 }
@@ -110,6 +123,26 @@ static void add_counts(ins_text *text, size_t n_tasks, size_t n_done, size_t n_f
                n_tasks, n_done, n_failed, n_pending, n_damaged);
 }
 
+/* The exit status of the program for the name of a code; -1 for none. */
+static int exit_of(const char *name) {
+#define EXIT_OF(code, value, exit, text)                                                           \
+  if (strcmp(name, #code) == 0) return exit;
+  INS_STATUS_LIST(EXIT_OF)
+#undef EXIT_OF
+  return -1;
+}
+
+/* Scripts tell a run that closed in order from one that died: the launchers' statuses do not. */
+static void add_history(ins_text *text, const ins_value *events) {
+  const history h = read_history(events);
+  const int code = exit_of(ins_value_text_or(ins_map_get(h.closing, "status"), ""));
+  ins_text_add(text, ",\"starts\":%zu,\"exit\":", h.n_starts);
+  if (code >= 0)
+    ins_text_add(text, "%d", code);
+  else
+    ins_text_add(text, "null");
+}
+
 static void print_json(const char *path, const ins_store_summary *s, const ins_value *events) {
   ins_text text = {0};
   ins_text_add(&text, "{\"results\":");
@@ -121,6 +154,7 @@ static void print_json(const char *path, const ins_store_summary *s, const ins_v
   ins_text_add(&text, ",\"state\":");
   ins_text_add_json(&text, state_of(path, s, events));
   add_counts(&text, s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);
+  add_history(&text, events);
   if (s->n_stages > 1) ins_text_add(&text, ",\"stages\":[");
   for (size_t k = 0; k < s->n_stages && s->n_stages > 1; k++) {
     const ins_store_counts *stage = &s->stages[k];

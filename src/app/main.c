@@ -9,15 +9,19 @@
 #include <string.h>
 
 #include "app.h"
+#include "insilico/fault.h"
 #include "insilico/kernels.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
 
 const ins_command ins_commands[] = {
-    {"run", "run JOB [key=value ...]", "run a job, or go on with it where it stopped", "fq", 1,
+    {"run", "run JOB [key=value ...]", "run a job, or go on with it where it stopped", "fqDP", 1,
      SIZE_MAX, ins_command_run},
-    {"plan", "plan JOB [key=value ...]", "what a job would do: tasks, memory, time, file size", "j",
+    {"plan", "plan JOB [key=value ...]", "what a job would do: tasks, memory, time, file size", "jP",
      1, SIZE_MAX, ins_command_plan},
+    {"submit", "submit JOB ... [key=value ...]",
+     "hand jobs to Slurm, sized from their plan; options of sbatch are passed on", "jPDnCITL*", 1,
+     SIZE_MAX, ins_command_submit},
     {"status", "status RESULTS", "how far a finished, stopped or running job is", "jwv", 1, 1,
      ins_command_status},
     {"inspect", "inspect MODEL", "what a model is: sessions, neurons, layers, rates, provenance",
@@ -34,7 +38,7 @@ const ins_command ins_commands[] = {
     {"stimulus", "stimulus show KIND|JOB [NAME] [key=...]",
      "a stimulus as a contact sheet, an animation or frames", "FSAyohd", 2, SIZE_MAX,
      ins_command_stimulus},
-    {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "", 0, 1,
+    {"list", "list [TOPIC]", "experiments, objectives, optimizers, ... and their keys", "P", 0, 1,
      ins_command_list},
     {0},
 };
@@ -69,6 +73,21 @@ static const struct option {
      offsetof(ins_arguments, sheet)},
     {'A', "--animation", "FILE.png", "an animated PNG, which browsers play",
      offsetof(ins_arguments, animation)},
+    {'D', "--deadline", "SECONDS", "a rank not heard of for so long is silent: its work is done by others,\n"
+     "                             and if it stays silent the run ends (default: 300)",
+     offsetof(ins_arguments, deadline)},
+    {'P', "--allow-plugins", NULL, "load the plug-in that `experiment: plugin:PATH` names",
+     offsetof(ins_arguments, allow_plugins)},
+    {'n', "--dry-run", NULL, "print script and sbatch command, submit nothing",
+     offsetof(ins_arguments, dry_run)},
+    {'C', "--chain", "[=N]", "N jobs, each waiting for the last, where requeueing is forbidden",
+     offsetof(ins_arguments, chain)},
+    {'I', "--site", "FILE", "settings of the cluster (insilico list site; docs/cluster.md)",
+     offsetof(ins_arguments, site)},
+    {'T', "--template", "FILE", "another script, such as slurm/pbs.sh or slurm/lsf.sh",
+     offsetof(ins_arguments, template)},
+    {'L', "--launcher", "NAME", "srun or mpirun, instead of what the site file says",
+     offsetof(ins_arguments, launcher)},
     {'h', "--sha256", "HEX", "refuse the file unless it has this SHA-256",
      offsetof(ins_arguments, sha256)},
     {'d', "--cache", "DIR", "the directory for fetched files, instead of openretina's",
@@ -156,21 +175,31 @@ static ins_status take_option(const ins_command *command, char **argv, int argc,
     *(bool *)member = true;
     return INS_OK;
   }
-  const char *value = word[n] ? word + n + 1 : *i + 1 < argc ? argv[++*i] : NULL;
-  if (!value || !*value)
+  const bool optional = option->value[0] == '[';
+  const char *value = word[n] ? word + n + 1 : optional ? "" : *i + 1 < argc ? argv[++*i] : NULL;
+  if (!value || (!*value && (word[n] || !optional)))
     return ins_fail(INS_ERR_ARGUMENT, "%s needs a value: %s %s", option->name, option->name,
                     option->value);
   memcpy(member, &value, sizeof value);
   return INS_OK;
 }
 
+/* With '*', options that are not in the table are left to the command, among the words. */
+static bool is_option(const ins_command *command, const char *word) {
+  if (strncmp(word, "--", 2) != 0) return false;
+  return !strchr(command->options, '*') || find_option(command, word, strcspn(word, "="));
+}
+
 /* Splits argv into options and words; words[] has room for argc. */
 static ins_status parse(const ins_command *command, int argc, char **argv, const char **words,
                         ins_arguments *out) {
+  const bool foreign = strchr(command->options, '*');
+  bool rest = false; /* behind "--" */
   *out = (ins_arguments){.words = words};
   for (int i = 0; i < argc; i++) {
     ins_status status = INS_OK;
-    if (strncmp(argv[i], "--", 2) == 0)
+    rest = rest || (foreign && strcmp(argv[i], "--") == 0);
+    if (!rest && is_option(command, argv[i]))
       status = take_option(command, argv, argc, &i, out);
     else
       words[out->n_words++] = argv[i];
@@ -191,7 +220,9 @@ static ins_status dispatch(int argc, char **argv) {
       print_command_help(command);
       return INS_OK;
     }
-  ins_status status = ins_alloc((size_t)argc, sizeof *words, &words);
+  ins_status status = ins_fault_check();
+  if (status == INS_OK) status = ins_kernels_check();
+  if (status == INS_OK) status = ins_alloc((size_t)argc, sizeof *words, &words);
   if (status == INS_OK) status = parse(command, argc - 2, argv + 2, words, &arguments);
   if (status == INS_OK) status = command->run(&arguments);
   ins_free(&words);
@@ -212,7 +243,12 @@ static bool speaks(void) {
 int main(int argc, char **argv) {
   ins_status status = INS_OK;
   int initialised;
+  H5dont_atexit(); /* it would crash on a file that could not be closed */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are reported in our own words */
+  /* No file makes HDF5 load a program as its filter, or follow a link into another file. */
+  H5PLset_loading_state(0);
+  H5Lunregister(H5L_TYPE_EXTERNAL);
+  ins_output_tame();
   if (argc < 2) {
     print_help(stderr);
     return ins_status_exit(INS_ERR_ARGUMENT);

@@ -13,18 +13,60 @@
 #include "insilico/schedule.h"
 #include "insilico/yaml.h"
 
-void ins_print(const char *label, const char *format, ...) {
-  va_list args;
-  va_start(args, format);
-  printf("%-19s ", label);
-  vprintf(format, args);
-  printf("\n");
-  va_end(args);
+/* ---- the job ----------------------------------------------------------------------------------
+ */
+
+ins_status ins_ready_plugin(const ins_arguments *arguments, const char *name, const char *job,
+                            const char *sha256, ins_plugin_file **out) {
+  char *path = NULL;
+  *out = NULL;
+  if (!arguments->allow_plugins)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s%sexperiment '%.300s' is a plug-in: a program that would run with your "
+                    "rights; if you trust it, add --allow-plugins",
+                    job ? job : "", job ? ": " : "", name);
+  ins_status status = ins_plugin_locate(name, job, &path);
+  if (status == INS_OK) status = ins_plugin_open(path, sha256, out);
+  free(path);
+  return status;
+}
+
+const ins_variant *ins_ready_experiments(const ins_ready *ready) {
+  return ready->plugin ? ready->plugin->registry : ins_experiments;
+}
+
+/* The job names the file; what is run and recorded is the experiment in it. */
+static ins_status load_plugin_job(const ins_arguments *arguments, ins_ready *ready) {
+  const char *const *given = arguments->words + 1;
+  const size_t n = arguments->n_words - 1;
+  const char **overrides = NULL;
+  char *experiment = ins_format("experiment=%s", ready->plugin->name);
+  ins_status status = experiment ? ins_alloc(n + 1, sizeof *overrides, &overrides) : INS_ERR_MEMORY;
+  if (status == INS_OK) {
+    for (size_t i = 0; i < n; i++) overrides[i] = given[i];
+    overrides[n] = experiment;
+    status =
+        ins_job_load(arguments->words[0], overrides, n + 1, ready->plugin->registry, &ready->job);
+  }
+  ins_free(&overrides);
+  free(experiment);
+  return status;
 }
 
 ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
-  return ins_job_load(arguments->words[0], arguments->words + 1, arguments->n_words - 1,
-                      ins_experiments, &ready->job);
+  const char *path = arguments->words[0];
+  const char *const *overrides = arguments->words + 1;
+  const size_t n = arguments->n_words - 1;
+  char *name = NULL;
+  ins_status status = ins_job_experiment(path, overrides, n, &name);
+  const bool plugin = ins_plugin_path_of(name) != NULL;
+  if (status == INS_OK && plugin)
+    status = ins_ready_plugin(arguments, name, path, NULL, &ready->plugin);
+  if (status == INS_OK)
+    status = plugin ? load_plugin_job(arguments, ready)
+                    : ins_job_load(path, overrides, n, ins_experiments, &ready->job);
+  free(name);
+  return status;
 }
 
 /* ---- the model --------------------------------------------------------------------------------
@@ -183,6 +225,7 @@ ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
   if (status == INS_OK) status = put(a, "model", name);
   if (status == INS_OK) status = ins_model_source_hash(ready->source, hash);
   if (status == INS_OK) status = put(a, "model_sha256", hash);
+  if (status == INS_OK && ready->plugin) status = put(a, "plugin_sha256", ready->plugin->sha256);
   if (status == INS_OK) status = ins_input_hashes(ready->job, a);
   if (status == INS_OK) status = put(a, "insilico_version", INS_VERSION);
   if (status == INS_OK) status = put(a, "instruction_set", instruction_set);
@@ -199,4 +242,5 @@ void ins_ready_clear(ins_ready *ready) {
   ins_model_destroy(&ready->model);
   ins_model_source_destroy(&ready->source);
   ins_job_destroy(&ready->job);
+  ins_plugin_close(&ready->plugin);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "insilico/text.h"
+
 static ins_log_level threshold = INS_LOG_INFO;
 static int rank_shown = -1;
 
@@ -29,6 +31,8 @@ void ins_log(ins_log_level level, const char *format, ...) {
   va_end(args);
   size_t length = (size_t)n + (m > 0 ? (size_t)m : 0);
   if (length > sizeof line - 2) length = sizeof line - 2;
+  /* Paths and names in it may be a stranger's. */
+  length = ins_text_tame(line, length, "");
   line[length++] = '\n';
   /* A log line that cannot be written has nowhere to be reported. */
   if (write(STDERR_FILENO, line, length) < 0) return;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "insilico/text.h"
+
 static _Thread_local char message[INS_MESSAGE_MAX];
 
 static const struct {
@@ -24,8 +26,8 @@ static size_t row_of(ins_status code) {
 
 /* What a message quotes may be a stranger's: it stays one line of printable text. */
 static void keep_on_one_line(void) {
-  for (char *c = message; *c; c++)
-    if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
+  const size_t n = strlen(message), whole = ins_text_tame(message, n, "");
+  memset(message + whole, '?', n - whole); /* a character that was cut */
 }
 
 ins_status ins_fail(ins_status code, const char *format, ...) {

@@ -117,6 +117,49 @@ const char *ins_text_nearest(const char *word, const char *const *words, size_t 
   return nearest;
 }
 
+/* ---- text of strangers ------------------------------------------------------------------------
+ */
+
+/* Bytes of the UTF-8 character that begins with c; 0: none does. */
+static size_t length_of(unsigned char c) {
+  if (c < 0x80) return 1;
+  return c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
+/* Do the first n bytes go on as they should? What is spelt longer than needed is no character. */
+static bool goes_on(const unsigned char *s, size_t n) {
+  for (size_t i = 1; i < n; i++)
+    if (s[i] < 0x80 || s[i] >= 0xc0) return false;
+  return n < 2 || !((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90));
+}
+
+/* U+0080 to U+009F; U+202A to U+202E and U+2066 to U+2069, after which text runs the other way. */
+static bool is_wild(const unsigned char *s, size_t length) {
+  if (length == 1) return *s < 0x20 || *s == 0x7f;
+  if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;
+  return length == 3 && s[0] == 0xe2 &&
+         ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+          (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
+size_t ins_text_tame(char *bytes, size_t n, const char *keep) {
+  size_t i = 0;
+  while (i < n) {
+    unsigned char *s = (unsigned char *)bytes + i;
+    const size_t left = n - i;
+    size_t length = length_of(*s);
+    if (length > left && goes_on(s, left)) break;
+    if (length == 0 || length > left || !goes_on(s, length)) {
+      if (*s < 0xa0) *s = '?'; /* a control character of Latin-1 */
+      length = 1;
+    } else if (is_wild(s, length) && !(length == 1 && *s && strchr(keep, *s))) {
+      memset(s, '?', length);
+    }
+    i += length;
+  }
+  return i;
+}
+
 char *ins_text_bytes(double bytes, char *out, size_t size) {
   static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB", "PB"};
   size_t u = 0;

@@ -132,6 +132,35 @@ static ins_status read_shape(const char *path, hid_t set, int *n_dims, size_t sh
   return status;
 }
 
+/* Numbers are read from the file itself, as it says by what: not from others that it names, and not
+ * by programs that it asks HDF5 to load. */
+static ins_status check_self_contained(const char *path, hid_t set) {
+  char name[64] = "";
+  hid_t list = H5Dget_create_plist(set);
+  ins_status status = INS_OK;
+  if (list < 0) return ins_fail(INS_ERR_FORMAT, "%s: damaged: the dataset has no layout", path);
+  if (H5Pget_layout(list) == H5D_VIRTUAL || H5Pget_external_count(list) > 0)
+    status =
+        ins_fail(INS_ERR_UNSUPPORTED,
+                 "%s: the dataset keeps its numbers in other files; copy them into this one", path);
+  const int n = H5Pget_nfilters(list);
+  for (int i = 0; status == INS_OK && i < n; i++) {
+    unsigned flags, config;
+    size_t n_values = 0;
+    const H5Z_filter_t filter =
+        H5Pget_filter2(list, (unsigned)i, &flags, &n_values, NULL, sizeof name, name, &config);
+    if (filter >= 0 && H5Zfilter_avail(filter) > 0) continue;
+    name[sizeof name - 1] = '\0';
+    status = ins_fail(INS_ERR_UNSUPPORTED,
+                      "%s: the dataset is compressed with filter %d%s%.63s, which HDF5 has only as "
+                      "a plug-in, and none is loaded here; write it with gzip, as by h5repack -f "
+                      "GZIP=4 IN OUT",
+                      path, (int)filter, *name ? ", " : "", name);
+  }
+  H5Pclose(list);
+  return status;
+}
+
 /* Before anything is allocated: can the bytes in the file be that many elements? */
 static ins_status check_stored(const char *path, hid_t set, size_t count, size_t size) {
   size_t bytes, stored = (size_t)H5Dget_storage_size(set);
@@ -175,6 +204,7 @@ static ins_status read_dataset(const char *path, hid_t set, ins_array_part *part
   ins_status status = read_shape(path, set, &n_dims, shape, &count);
   if (status == INS_OK && (type < 0 || !dtype_of(type, &dtype)))
     status = ins_fail(INS_ERR_FORMAT, "%s: the dataset holds no plain real numbers", path);
+  if (status == INS_OK) status = check_self_contained(path, set);
   if (status == INS_OK) status = check_stored(path, set, count, ins_dtype_size(dtype));
   if (status == INS_OK) status = ins_array_part_cut(path, part, &n_dims, shape, &is_item);
   if (status == INS_OK) {
@@ -184,10 +214,7 @@ static ins_status read_dataset(const char *path, hid_t set, ins_array_part *part
   if (status == INS_OK) native = memory_type(type, dtype);
   if (status == INS_OK && count &&
       !read_elements(set, native, is_item ? &part->item : NULL, &(*out)->array))
-    status = ins_fail(INS_ERR_FORMAT,
-                      "%s: the dataset cannot be read; it is damaged, or compressed with "
-                      "a filter that this HDF5 lacks",
-                      path);
+    status = ins_fail(INS_ERR_FORMAT, "%s: the dataset cannot be read; it is damaged", path);
   if (status != INS_OK) ins_value_destroy(out);
   if (native >= 0) H5Tclose(native);
   if (type >= 0) H5Tclose(type);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "population.h"
+#include "insilico/population.h"
 #include "insilico/units.h"
 
 #include <math.h>

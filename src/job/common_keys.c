@@ -69,6 +69,36 @@ static const ins_key neuron_keys[] = {{.name = "group",
                                        .doc = "cell types, by their group numbers"},
                                       {0}};
 
+/* How the results file is made and accessed. All but `alignment` leaves its bytes as they are, and
+ * is not recorded in it. */
+static const ins_key io_keys[] = {
+    {.name = "stripe_count",
+     .type = INS_KEY_INT,
+     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,
+     .min = 1,
+     .max = 1e6,
+     .doc = "storage targets that the file is spread over (Lustre); null: as its folder says"},
+    {.name = "stripe_size",
+     .type = INS_KEY_INT,
+     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,
+     .min = 65536,
+     .max = 4294901760,
+     .units = "byte",
+     .doc = "how much goes to one of them before the next; null: as its folder says"},
+    {.name = "alignment",
+     .type = INS_KEY_INT,
+     .fallback = INS_JOB_ALIGNMENT,
+     .flags = INS_KEY_SHAPES | INS_KEY_AXIS,
+     .min = 1,
+     .max = 1073741824,
+     .units = "byte",
+     .doc = "variables of this size or larger begin at multiples of it"},
+    {.name = "hints",
+     .type = INS_KEY_FREE,
+     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,
+     .doc = "further hints to MPI-IO (keys of MPI_Info), by name"},
+    {0}};
+
 /* The job as a whole has one value of each: none of them can be swept. */
 const ins_key ins_job_common_keys[] = {
     {.name = "experiment",
@@ -110,4 +140,9 @@ const ins_key ins_job_common_keys[] = {
      .type = INS_KEY_TEXT,
      .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,
      .doc = "the results file to write"},
+    {.name = "io",
+     .type = INS_KEY_GROUP,
+     .flags = INS_KEY_SHAPES | INS_KEY_AXIS,
+     .children = io_keys,
+     .doc = "how the results file is laid out on the disk and written"},
     {0}};

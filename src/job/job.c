@@ -49,16 +49,34 @@ static ins_status choose_experiment(ins_job *job, const ins_variant *experiments
 /* ---- loading ------------------------------------------------------------------------------------
  */
 
-static ins_status read_document(ins_job *job, ins_key_places *keys) {
+static ins_status read_document(const char *path, ins_key_places *keys, ins_value **document) {
   char place[512];
-  ins_status status = ins_yaml_read(job->path, keys, &job->document);
+  ins_status status = ins_yaml_read(path, keys, document);
   if (status != INS_OK) return status;
-  if (!job->document)
-    return ins_fail(INS_ERR_ARGUMENT, "%s: is empty; a job begins with `experiment: NAME`",
-                    job->path);
-  if (job->document->kind == INS_MAP) return INS_OK;
+  if (!*document)
+    return ins_fail(INS_ERR_ARGUMENT, "%s: is empty; a job begins with `experiment: NAME`", path);
+  if ((*document)->kind == INS_MAP) return INS_OK;
   return ins_fail(INS_ERR_ARGUMENT, "%sexpected lines of `key: value`, such as `experiment: NAME`",
-                  ins_value_place(job->document, place, sizeof place));
+                  ins_value_place(*document, place, sizeof place));
+}
+
+ins_status ins_job_experiment(const char *path, const char *const *overrides, size_t n_overrides,
+                              char **name) {
+  ins_overrides parsed;
+  ins_value *document = NULL;
+  ins_key_places keys = {0};
+  *name = NULL;
+  ins_status status = ins_overrides_parse(overrides, n_overrides, &parsed);
+  if (status != INS_OK) return status;
+  status = read_document(path, &keys, &document);
+  if (status == INS_OK) status = ins_overrides_choose(&parsed, document);
+  const char *text = ins_value_text_or(ins_map_get(document, "experiment"), NULL);
+  if (status == INS_OK && text && !(*name = strdup(text)))
+    status = ins_fail(INS_ERR_MEMORY, "out of memory while reading a job");
+  ins_value_destroy(&document);
+  ins_overrides_free(&parsed);
+  ins_free(&keys.at);
+  return status;
 }
 
 static ins_status name_job(ins_job *job) {
@@ -93,7 +111,7 @@ static ins_status load(ins_job *job, ins_overrides *overrides, const ins_variant
   char what[200];
   ins_key_places keys = {0};
   ins_check check = {job->path, &keys};
-  ins_status status = read_document(job, &keys);
+  ins_status status = read_document(job->path, &keys, &job->document);
   if (status == INS_OK) status = ins_overrides_choose(overrides, job->document);
   if (status == INS_OK) status = choose_experiment(job, experiments);
   if (status != INS_OK) goto done;
@@ -174,11 +192,25 @@ static ins_status sweeps_to_map(const ins_job *job, ins_value **out) {
   return status;
 }
 
+/* Of how the file is accessed nothing is recorded but what shows in its bytes. */
+static void keep_alignment(ins_value *tree) {
+  static const char *const ways[] = {"stripe_count", "stripe_size", "hints"};
+  ins_value *io = (ins_value *)ins_map_get(tree, "io");
+  char usual[24];
+  snprintf(usual, sizeof usual, "%lld",
+           (long long)ins_value_int_or(ins_map_get(io, "alignment"), 0));
+  if (strcmp(usual, INS_JOB_ALIGNMENT) == 0)
+    ins_map_remove(tree, "io");
+  else
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) ins_map_remove(io, ways[i]);
+}
+
 ins_status ins_job_json(const ins_job *job, ins_text *out) {
   ins_value *sweeps = NULL, *tree = ins_value_copy(job->settings);
   ins_status status = tree ? sweeps_to_map(job, &sweeps) : INS_ERR_MEMORY;
   if (status == INS_OK) {
     ins_map_remove(tree, "output");
+    keep_alignment(tree);
     status = ins_inputs_hide(job, tree);
   }
   if (status == INS_OK) {

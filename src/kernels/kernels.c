@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "kernels_table.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "insilico/text.h"
 
 /* From narrow to wide. */
 static const ins_kernels *const tables[] = {
@@ -37,7 +40,25 @@ int ins_kernels_level(const char *name) {
   return -1;
 }
 
+/* The widest path this process may use, by INSILICO_KERNELS. */
+static int cap(void) {
+  const char *name = getenv("INSILICO_KERNELS");
+  const int level = name && *name ? ins_kernels_level(name) : -1;
+  return level >= 0 ? level : N_TABLES - 1;
+}
+
+ins_status ins_kernels_check(void) {
+  const char *name = getenv("INSILICO_KERNELS");
+  if (!name || !*name || ins_kernels_level(name) >= 0) return INS_OK;
+  const char *near = ins_text_nearest(name, names, N_TABLES);
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "the environment's INSILICO_KERNELS names no instruction set: '%s'%s%s%s; "
+                  "insilico --version lists them",
+                  name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+}
+
 static bool runs_here(int level) {
+  if (level > cap()) return false;
 #ifdef INS_HAVE_X86_PATHS
   __builtin_cpu_init();
   if (level == 1) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

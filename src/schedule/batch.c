@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
-#include <string.h>
-#include <time.h>
+#include <stdio.h>
 
 #include "insilico/clock.h"
+#include "insilico/fault.h"
 #include "insilico/memory.h"
-#include "protocol.h"
+#include "run.h"
 
 ins_status bench_create(const run *r, bench *b) {
   size_t n = r->layout->batch;
   *b = (bench){0};
   ins_status status = ins_alloc(n, sizeof *b->task, &b->task);
+  if (status == INS_OK) status = ins_alloc(n, sizeof *b->state, &b->state);
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->status, &b->status);
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->merit, &b->merit);
   if (status == INS_OK) status = ins_alloc(n, sizeof *b->message, &b->message);
@@ -26,41 +27,57 @@ ins_status bench_create(const run *r, bench *b) {
 
 void bench_clear(bench *b) {
   ins_free(&b->task);
+  ins_free(&b->state);
   ins_free(&b->status);
   ins_free(&b->merit);
   ins_free(&b->message);
   for (int v = 0; v < b->n_variables; v++) ins_free(&b->rows[v]);
   ins_free(&b->rows);
+  b->n_variables = 0;
 }
 
-/* The tasks of a batch that have no result yet. */
-static size_t tasks_left(const run *r, size_t batch, size_t *task) {
-  size_t first = batch * r->layout->batch, n_tasks = ins_layout_tasks(r->layout), n = 0;
-  for (size_t k = first; k < first + r->layout->batch && k < n_tasks; k++)
-    if (r->task_state[k] != INS_TASK_DONE) task[n++] = k;
-  return n;
+/* The tasks of a batch; where some may have results, those that have none. Failed ones are tried
+ * again. */
+static ins_status list_tasks(const run *r, bench *b, int64_t batch, bool check, size_t *n) {
+  const size_t first = (size_t)batch * r->layout->batch, n_tasks = ins_layout_tasks(r->layout);
+  const size_t left = n_tasks - first, length = left < r->layout->batch ? left : r->layout->batch;
+  *n = 0;
+  if (check) {
+    ins_status status = ins_store_verify(r->store, r->stage, first, length, b->state);
+    if (status != INS_OK) return status;
+  }
+  for (size_t k = 0; k < length; k++)
+    if (!check || b->state[k] != INS_TASK_DONE) b->task[(*n)++] = first + k;
+  return INS_OK;
 }
 
-static void account(run *r, const bench *b, size_t n, message *report) {
+static void count(const bench *b, size_t n, outcome *out) {
   for (size_t k = 0; k < n; k++) {
     if (b->status[k] == INS_ERR_STOPPED) continue;
-    bool ok = b->status[k] == INS_OK;
-    r->task_state[b->task[k]] = ok ? INS_TASK_DONE : INS_TASK_FAILED;
-    report->n_done += ok;
-    if (ok && !isnan(b->merit[k]) && !(report->merit >= b->merit[k])) report->merit = b->merit[k];
-    if (ok) continue;
-    if (report->n_failed++ == 0) {
-      report->failed_task = (int64_t)b->task[k];
-      strcpy(report->text, b->message[k]);
-    }
+    const bool ok = b->status[k] == INS_OK;
+    out->n_done += ok;
+    if (ok && !isnan(b->merit[k]) && !(out->merit >= b->merit[k])) out->merit = b->merit[k];
+    if (ok || out->n_failed++) continue;
+    out->failed_task = (int64_t)b->task[k];
+    snprintf(out->text, sizeof out->text, "%s", b->message[k]);
   }
 }
 
-ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pulse,
-                         message *report) {
-  double start = ins_clock_s();
-  *report = (message){.kind = REPORT, .first = (int64_t)position, .n = 1, .merit = (double)NAN};
-  size_t n = tasks_left(r, (size_t)r->pending[position], b->task);
+static void fail_on_purpose(bench *b, size_t n) {
+  for (size_t k = 0; k < n; k++)
+    if (ins_fault("compute", (long)b->task[k])) {
+      b->status[k] = INS_ERR_NUMERIC;
+      snprintf(b->message[k], INS_MESSAGE_MAX, "it failed on purpose (INS_FAULT)");
+    }
+}
+
+ins_status compute_batch(run *r, bench *b, int64_t number, bool check, const ins_pulse *pulse,
+                         outcome *out) {
+  const double start = ins_clock_s();
+  size_t n;
+  *out = (outcome){.failed_task = -1, .merit = (double)NAN};
+  ins_status status = list_tasks(r, b, number, check, &n);
+  if (status != INS_OK || !n) return status;
   for (size_t k = 0; k < n; k++) {
     b->status[k] = INS_ERR_STOPPED;
     b->merit[k] = (double)NAN;
@@ -75,16 +92,10 @@ ins_status compute_batch(run *r, bench *b, size_t position, const ins_pulse *pul
                      .merit = b->merit};
   ins_status computed = r->experiment->compute(r->state, &batch, pulse);
   if (computed != INS_OK && computed != INS_ERR_STOPPED) return computed;
-  ins_status written = ins_store_write(r->store, r->stage, n, b->task, b->rows, b->status);
-  if (written != INS_OK) return written;
-  account(r, b, n, report);
-  report->seconds = ins_clock_s() - start;
+  fail_on_purpose(b, n);
+  status = ins_store_write(r->store, r->stage, n, b->task, b->rows, b->status);
+  if (status != INS_OK) return status;
+  count(b, n, out);
+  out->seconds = ins_clock_s() - start;
   return computed;
-}
-
-/* Spinning answers fastest, but where ranks outnumber cores it takes the time of those who work. */
-void rest(unsigned *idle) {
-  if (++*idle < 64) return;
-  struct timespec pause = {.tv_nsec = *idle < 512 ? 20000 : 200000};
-  nanosleep(&pause, NULL);
 }

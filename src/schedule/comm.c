@@ -152,6 +152,23 @@ void ins_shared_free(ins_shared *shared) {
   *shared = (ins_shared){0};
 }
 
+/* The list of arguments is MPI's. */
+static void mpi_failed(MPI_Comm *comm, int *code, ...) {
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length;
+  (void)comm;
+  MPI_Error_string(*code, text, &length);
+  ins_log(INS_LOG_ERROR, "MPI failed (%s): all ranks end now; run again to go on", text);
+  ins_fatal("messages between ranks fail", __FILE__, __LINE__);
+}
+
+void ins_comm_guard(MPI_Comm comm) {
+  MPI_Errhandler handler;
+  MPI_Comm_create_errhandler(mpi_failed, &handler);
+  MPI_Comm_set_errhandler(comm, handler);
+  MPI_Errhandler_free(&handler);
+}
+
 _Noreturn void ins_fatal(const char *what, const char *file, int line) {
   ins_log(INS_LOG_ERROR, "cannot go on: %s (%s:%d)", what, file, line);
   MPI_Abort(MPI_COMM_WORLD, ins_status_exit(INS_ERR_INTERNAL));

@@ -1,70 +1,27 @@
 /* SPDX-License-Identifier: MIT */
+/* Rank 0 in the run phase: a dealer, with MPI, a journal and a progress bar; on few ranks it
+ * computes too. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "dealer.h"
+#include "insilico/clock.h"
 #include "insilico/comm.h"
 #include "insilico/journal.h"
 #include "insilico/log.h"
-#include "insilico/memory.h"
-#include "protocol.h"
+#include "run.h"
 
-enum { FAILURES_SHOWN = 5, SMALL_RUN = 16 };
+enum { FAILURES_SHOWN = 5 };
 
 typedef struct master {
   run *run;
-  size_t next;   /* first pending batch that was not dealt */
-  int n_present; /* workers that have not left */
-  bool *present; /* [size] */
-  bool halting;  /* a stop was asked for or a rank failed; HALT went to all who were present */
-  bool *halted;  /* [size] was sent a HALT */
-  ins_status status;
-  char text[INS_MESSAGE_MAX];
-  progress *progress; /* of all stages */
-  ins_journal *journal;
+  dealer dealer;
+  office *office;
   ins_run_report *report;
 } master;
 
-/* ---- stopping -------------------------------------------------------------------------------- */
-
-static void halt_all(master *m) {
-  message halt = {.kind = HALT};
-  if (m->halting) return;
-  m->halting = true;
-  for (int k = 1; k < m->run->size; k++) {
-    if (!m->present[k]) continue;
-    MPI_Send(&halt, sizeof halt, MPI_BYTE, k, TAG_HALT, m->run->comm);
-    m->halted[k] = true;
-  }
-}
-
-/* Remembers the worst that happened; a stop on request gives way to any real failure. */
-static void remember(master *m, ins_status status, const char *text) {
-  if (status == INS_OK || (m->status != INS_OK && m->status != INS_ERR_STOPPED)) return;
-  if (m->status == INS_ERR_STOPPED && status == INS_ERR_STOPPED) return;
-  m->status = status;
-  snprintf(m->text, sizeof m->text, "%s", text);
-}
-
-static void look_at_signals(master *m) {
-  if (!ins_signals_caught() || m->halting) return;
-  remember(m, INS_ERR_STOPPED, "stopped on request");
-  halt_all(m);
-}
-
-/* ---- dealing --------------------------------------------------------------------------------- */
-
-/* Guided: large deals at first, single batches at the end, so that all finish together. */
-static message deal_to(master *m, int worker) {
-  run *r = m->run;
-  size_t left = r->n_pending - m->next, n = left / (4 * (size_t)r->size);
-  message deal = {.kind = DEAL, .first = (int64_t)m->next};
-  if (n < 1) n = 1;
-  deal.n = m->halting || left == 0 ? 0 : (int64_t)(n < left ? n : left);
-  if (worker == 0 && deal.n > 1) deal.n = 1; /* the master looks up often */
-  m->next += (size_t)deal.n;
-  return deal;
-}
+/* ---- what is told to people ------------------------------------------------------------------ */
 
 /* A line of the journal begins with its stage, where there are several. */
 static ins_value *new_fields(const run *r) {
@@ -75,155 +32,206 @@ static ins_value *new_fields(const run *r) {
   return fields;
 }
 
-static ins_value *failure_fields(const run *r, const message *report) {
+static ins_value *failure_fields(const run *r, const message *m) {
   ins_value *fields = new_fields(r);
-  if (fields &&
-      (ins_map_take(fields, "task", ins_value_int(report->failed_task)) != INS_OK ||
-       ins_map_take(fields, "failed_in_batch", ins_value_int(report->n_failed)) != INS_OK ||
-       ins_map_take(fields, "message", ins_value_text(report->text)) != INS_OK))
+  if (fields && (ins_map_take(fields, "task", ins_value_int(m->failed_task)) != INS_OK ||
+                 ins_map_take(fields, "failed_in_batch", ins_value_int(m->n_failed)) != INS_OK ||
+                 ins_map_take(fields, "message", ins_value_text(m->text)) != INS_OK))
     ins_value_destroy(&fields);
   return fields;
 }
 
 static void note_failures(master *m, const message *report) {
   char stage[160];
-  if (m->progress->n_failed < FAILURES_SHOWN)
+  progress *shown = &m->office->progress;
+  if (shown->n_failed < FAILURES_SHOWN)
     ins_log(INS_LOG_WARNING, "task %lld%s failed: %s", (long long)report->failed_task,
             stage_of(m->run, stage, sizeof stage), report->text);
-  if (m->progress->n_failed == 0) {
+  if (shown->n_failed == 0) {
     m->report->first_failed_stage = m->run->stage;
     m->report->first_failed_task = (size_t)report->failed_task;
-    strcpy(m->report->first_failure, report->text);
+    snprintf(m->report->first_failure, sizeof m->report->first_failure, "%s", report->text);
   }
-  ins_journal_write(m->journal, "failure", failure_fields(m->run, report));
+  ins_journal_write(m->office->journal, "failure", failure_fields(m->run, report));
 }
 
-static void note_batch(master *m, int worker, const message *report) {
+static void note_batches(master *m, int rank, const message *report) {
   ins_value *fields = new_fields(m->run);
-  if (fields &&
-      (ins_map_take(fields, "batch", ins_value_int(m->run->pending[report->first])) != INS_OK ||
-       ins_map_take(fields, "rank", ins_value_int(worker)) != INS_OK ||
-       ins_map_take(fields, "done", ins_value_int(report->n_done)) != INS_OK ||
-       ins_map_take(fields, "seconds", ins_value_real(report->seconds)) != INS_OK))
+  if (fields && (ins_map_take(fields, "n", ins_value_int(report->n)) != INS_OK ||
+                 ins_map_take(fields, "rank", ins_value_int(rank)) != INS_OK ||
+                 ins_map_take(fields, "done", ins_value_int(report->n_done)) != INS_OK ||
+                 ins_map_take(fields, "seconds", ins_value_real(report->seconds)) != INS_OK))
     ins_value_destroy(&fields);
-  ins_journal_write(m->journal, "batch", fields);
+  ins_journal_write(m->office->journal, "batch", fields);
 }
 
-static void take_report(master *m, int worker, const message *report) {
+static void take_report(master *m, int rank, const message *report) {
+  progress *shown = &m->office->progress;
   if (report->n_failed) note_failures(m, report);
-  note_batch(m, worker, report);
-  m->progress->n_done += (size_t)report->n_done;
-  m->progress->n_failed += (size_t)report->n_failed;
-  if (!(m->progress->best >= report->merit) && !isnan(report->merit))
-    m->progress->best = report->merit;
+  note_batches(m, rank, report);
+  shown->n_done += (size_t)report->n_done;
+  shown->n_failed += (size_t)report->n_failed;
+  if (!isnan(report->merit) && !(shown->best >= report->merit)) shown->best = report->merit;
 }
 
-/* ---- answering ------------------------------------------------------------------------------- */
+/* ---- what the dealer asks for ---------------------------------------------------------------- */
 
-static void let_go(master *m, int worker, const message *last) {
-  message bye = {.kind = BYE, .n = m->halted[worker]};
-  MPI_Send(&bye, sizeof bye, MPI_BYTE, worker, TAG_BYE, m->run->comm);
-  m->present[worker] = false;
-  m->n_present--;
-  if (last->status == INS_OK) return;
-  remember(m, (ins_status)last->status, last->text);
-  halt_all(m);
+static void send(void *self, int who, const message *said) {
+  const master *m = self;
+  wire_send(m->run->comm, team_member_rank(&m->run->team, who), said);
 }
 
-static void answer(master *m, int worker, const message *asked) {
-  message deal;
-  switch ((message_kind)asked->kind) {
-  case WANT:
-    deal = deal_to(m, worker);
-    MPI_Send(&deal, sizeof deal, MPI_BYTE, worker, TAG_DEAL, m->run->comm);
-    break;
-  case REPORT:
-    take_report(m, worker, asked);
-    break;
-  case LEAVE:
-    let_go(m, worker, asked);
-    break;
-  case DEAL:
-  case HALT:
-  case BYE:
-    break; /* never sent to the master */
-  }
+static void hear_report(void *self, int who, int64_t origin, const message *report) {
+  master *m = self;
+  (void)origin;
+  take_report(m, team_member_rank(&m->run->team, who), report);
 }
 
-/* Answers all that has arrived; true when there was anything. */
+static void tell_silence(void *self, int who, double seconds) {
+  const master *m = self;
+  const int rank = team_member_rank(&m->run->team, who);
+  const char *host = m->office->hosts + (size_t)rank * MPI_MAX_PROCESSOR_NAME;
+  if (seconds > 0)
+    ins_log(INS_LOG_WARNING,
+            "rank %d on %s was not heard of for %.0f s; its work is dealt again, and the run ends "
+            "when all else is done unless it answers",
+            rank, host, seconds);
+  else
+    ins_log(INS_LOG_INFO, "rank %d on %s is back", rank, host);
+  ins_value *fields = new_fields(m->run);
+  if (fields && (ins_map_take(fields, "rank", ins_value_int(rank)) != INS_OK ||
+                 ins_map_take(fields, "host", ins_value_text(host)) != INS_OK))
+    ins_value_destroy(&fields);
+  ins_journal_write(m->office->journal, seconds > 0 ? "silence" : "back", fields);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* Others cannot be waited for: all ranks end, and what was written stays. */
+static _Noreturn void end_all(master *m) {
+  ins_run_report *report = m->report;
+  report->n_done = m->office->progress.n_done;
+  report->n_failed = m->office->progress.n_failed;
+  ins_status status = ins_fail(m->dealer.status == INS_OK ? INS_ERR_LOST : m->dealer.status,
+                               "%s; all ranks end now, run again to go on", m->dealer.text);
+  close_journal(m->office, status, report);
+  ins_fatal(ins_message(), __FILE__, __LINE__);
+}
+
+/* Hears all that has arrived; true when there was anything. */
 static bool serve(master *m) {
+  message heard;
+  int from;
   bool any = false;
-  int arrived = 1;
-  while (arrived) {
-    MPI_Status from;
-    message asked;
-    MPI_Iprobe(MPI_ANY_SOURCE, TAG_TO_MASTER, m->run->comm, &arrived, &from);
-    if (!arrived) break;
-    MPI_Recv(&asked, sizeof asked, MPI_BYTE, from.MPI_SOURCE, TAG_TO_MASTER, m->run->comm,
-             MPI_STATUS_IGNORE);
-    answer(m, from.MPI_SOURCE, &asked);
+  while (wire_receive(m->run->comm, &from, &heard)) {
+    dealer_hear(&m->dealer, team_member(&m->run->team, from), &heard, ins_clock_s());
     any = true;
   }
-  look_at_signals(m);
-  progress_show(m->progress);
+  dealer_tick(&m->dealer, ins_clock_s());
+  if (m->dealer.lost) end_all(m);
+  if (ins_signals_caught())
+    dealer_halt(&m->dealer, INS_ERR_STOPPED, "stopped on request", ins_clock_s());
+  progress_show(&m->office->progress);
   return any;
 }
 
 static bool beat(void *context) {
   master *m = context;
   serve(m);
-  return !m->halting;
+  return !m->dealer.halting;
 }
 
-/* ---- the loop -------------------------------------------------------------------------------- */
+static message report_of(const outcome *out, int64_t n) {
+  message m = {.kind = REPORT,
+               .n = n,
+               .n_done = out->n_done,
+               .n_failed = out->n_failed,
+               .failed_task = out->failed_task,
+               .seconds = out->seconds,
+               .merit = out->merit};
+  memcpy(m.text, out->text, sizeof m.text);
+  return m;
+}
 
-static void compute_own(master *m, bench *b) {
+/* One batch of its own; true when there was one. */
+static bool compute_own(master *m, bench *b) {
   ins_pulse pulse = {beat, m};
-  message report, deal = deal_to(m, 0);
-  if (deal.n == 0) return;
-  ins_status status = compute_batch(m->run, b, (size_t)deal.first, &pulse, &report);
-  if (status == INS_OK || status == INS_ERR_STOPPED) take_report(m, 0, &report);
-  if (status == INS_OK || (status == INS_ERR_STOPPED && m->halting)) return;
-  remember(m, status, ins_message());
-  halt_all(m);
+  outcome out;
+  lot own;
+  if (!dealer_take(&m->dealer, &own)) return false;
+  ins_status status = compute_batch(m->run, b, own.first, own.check, &pulse, &out);
+  if (status == INS_OK || status == INS_ERR_STOPPED) {
+    message report = report_of(&out, status == INS_OK);
+    take_report(m, 0, &report);
+  }
+  if (status != INS_OK && !(status == INS_ERR_STOPPED && m->dealer.halting))
+    dealer_halt(&m->dealer, status, ins_message(), ins_clock_s());
+  dealer_finish_own(&m->dealer, &own, ins_clock_s());
+  return true;
 }
 
-static ins_status create(master *m, run *r, office *o, ins_run_report *report) {
-  *m = (master){.run = r,
-                .n_present = r->size - 1,
-                .progress = &o->progress,
-                .journal = o->journal,
-                .report = report};
-  ins_status status = ins_alloc((size_t)r->size, sizeof(bool), &m->present);
-  if (status == INS_OK) status = ins_alloc((size_t)r->size, sizeof(bool), &m->halted);
-  for (int k = 1; status == INS_OK && k < r->size; k++) m->present[k] = true;
+static ins_status supply(master *m) {
+  lots *todo = &m->run->todo[m->run->stage];
+  lot next;
+  const double now = ins_clock_s();
+  while (lots_take(todo, INT64_MAX, &next)) {
+    ins_status status = lots_add(&m->dealer.queue, next);
+    if (status != INS_OK) return status;
+  }
+  lots_clear(todo);
+  dealer_close(&m->dealer, now);
+  return INS_OK;
+}
+
+static ins_status create(master *m, bench *b) {
+  const run *r = m->run;
+  const int computing = r->options->computing_master;
+  const dealer_owner owner = {
+      .self = m, .send = send, .report = hear_report, .reader = m, .silence = tell_silence};
+  const dealer_terms terms = {
+      .n_members = team_n_members(&r->team),
+      .computes = r->size == 1 || (computing < 0 ? r->size <= INS_COMPUTING_MASTER : computing),
+      .in_order = !r->team.n_groups,
+      .share = INS_DEAL_SHARE,
+      .deadline_s = r->options->deadline_s};
+  ins_status status = dealer_create(&terms, &owner, ins_clock_s(), &m->dealer);
+  if (status == INS_OK) status = supply(m);
+  if (status == INS_OK && terms.computes) status = bench_create(r, b);
   return status;
 }
 
-ins_status master_loop(run *r, const ins_run_options *options, office *o, ins_run_report *report) {
-  master m;
+/* Where a silent rank came back some tasks may have been counted twice. */
+static void settle(const run *r, size_t done_before, size_t failed_before, progress *shown) {
+  const size_t failed = shown->n_failed - failed_before, kept = r->n_kept[r->stage];
+  const size_t tasks = ins_layout_tasks(r->layout);
+  if (kept + failed <= tasks) shown->n_done = done_before + tasks - kept - failed;
+}
+
+ins_status master_loop(run *r, office *o, ins_run_report *report) {
+  master m = {.run = r, .office = o, .report = report};
+  progress *shown = &o->progress;
+  const size_t done_before = shown->n_done, failed_before = shown->n_failed;
   bench b = {0};
   unsigned idle = 0;
-  bool computes = options->computing_master < 0 ? r->size <= SMALL_RUN : options->computing_master;
-  ins_status status = create(&m, r, o, report);
-  if (status == INS_OK) status = bench_create(r, &b);
-  /* Workers wait for answers: without memory for its tables the master cannot even turn them away.
+  /* Workers wait for answers: without memory for its books the master cannot even turn them away.
    */
-  if (status != INS_OK) ins_fatal(ins_message(), __FILE__, __LINE__);
-  computes = computes || r->size == 1;
-  do {
+  if (create(&m, &b) != INS_OK) ins_fatal(ins_message(), __FILE__, __LINE__);
+  while (!dealer_is_over(&m.dealer)) {
     bool busy = serve(&m);
-    bool more = computes && !m.halting && m.next < r->n_pending;
-    if (more) compute_own(&m, &b);
-    if (busy || more)
+    if (m.dealer.terms.computes) busy = compute_own(&m, &b) || busy;
+    if (busy)
       idle = 0;
     else
-      rest(&idle);
-  } while (m.n_present > 0 || (computes && !m.halting && m.next < r->n_pending));
-  report->n_done = m.progress->n_done;
-  report->n_failed = m.progress->n_failed;
+      wire_rest(&idle);
+  }
+  ins_status status = m.dealer.status;
+  if (status == INS_OK)
+    settle(r, done_before, failed_before, shown);
+  else
+    status = ins_fail(status, "%s", m.dealer.text);
+  report->n_done = shown->n_done;
+  report->n_failed = shown->n_failed;
   bench_clear(&b);
-  ins_free(&m.present);
-  ins_free(&m.halted);
-  return m.status == INS_OK ? INS_OK : ins_fail(m.status, "%s", m.text);
+  dealer_clear(&m.dealer);
+  return status;
 }

@@ -10,7 +10,7 @@
 #include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
-#include "protocol.h"
+#include "run.h"
 
 static const double lock_patience_s = 10;
 
@@ -72,14 +72,14 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
   return status;
 }
 
-ins_status prepare_file(const run *r, const ins_value *attributes, bool fresh, office *o) {
+ins_status prepare_file(const run *r, const ins_value *attributes, office *o) {
   const char *path = output_of(r);
   ins_store_facts facts = {0};
   ins_status status = ins_file_make_parents(path);
   if (status == INS_OK) status = ins_lock_take(path, lock_patience_s, &o->lock);
   if (status == INS_OK) status = ins_store_probe(path, r->stages.n, r->stages.layout, &facts);
   if (status == INS_OK) {
-    if (facts.exists && !fresh)
+    if (facts.exists && !r->options->fresh)
       status = take_up(r, attributes, &facts, o);
     else
       status = ins_store_create(path, r->stages.n, r->stages.layout, attributes);
@@ -119,18 +119,17 @@ static ins_status start_fields(const run *r, const char *hosts, const ins_run_re
 
 /* Collective: every rank names its host. */
 ins_status open_journal(const run *r, office *o, const ins_run_report *report) {
-  char mine[MPI_MAX_PROCESSOR_NAME] = "", *all = NULL;
+  char mine[MPI_MAX_PROCESSOR_NAME] = "";
   int length;
   ins_status status = INS_OK;
-  if (r->rank == 0) status = ins_alloc((size_t)r->size, sizeof mine, &all);
+  if (r->rank == 0) status = ins_alloc((size_t)r->size, sizeof mine, &o->hosts);
   if ((status = ins_agree(r->comm, status)) != INS_OK) return status;
   MPI_Get_processor_name(mine, &length);
-  MPI_Gather(mine, sizeof mine, MPI_CHAR, all, sizeof mine, MPI_CHAR, 0, r->comm);
+  MPI_Gather(mine, sizeof mine, MPI_CHAR, o->hosts, sizeof mine, MPI_CHAR, 0, r->comm);
   if (r->rank != 0) return INS_OK;
   ins_value *fields = ins_value_map();
-  if (fields && start_fields(r, all, report, fields) != INS_OK) ins_value_destroy(&fields);
+  if (fields && start_fields(r, o->hosts, report, fields) != INS_OK) ins_value_destroy(&fields);
   ins_journal_write(o->journal, "start", fields);
-  ins_free(&all);
   return INS_OK;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "insilico/comm.h"
+#include "insilico/fault.h"
 #include "insilico/memory.h"
-#include "protocol.h"
+#include "run.h"
 
 /** Buffers for one group along the reduced axis. */
 typedef struct gathering {
   size_t *task;
+  uint8_t *state;
   bool *done;
   int n_variables;
   void **rows, **summary; /* [n_variables] */
@@ -14,6 +16,7 @@ typedef struct gathering {
 static ins_status gathering_create(const run *r, size_t n, gathering *g) {
   const ins_layout *layout = r->layout;
   ins_status status = ins_alloc(n, sizeof *g->task, &g->task);
+  if (status == INS_OK) status = ins_alloc(n, sizeof *g->state, &g->state);
   if (status == INS_OK) status = ins_alloc(n, sizeof *g->done, &g->done);
   if (status == INS_OK) status = ins_alloc((size_t)layout->n_variables, sizeof *g->rows, &g->rows);
   if (status == INS_OK)
@@ -29,6 +32,7 @@ static ins_status gathering_create(const run *r, size_t n, gathering *g) {
 
 static void gathering_clear(gathering *g) {
   ins_free(&g->task);
+  ins_free(&g->state);
   ins_free(&g->done);
   for (int v = 0; v < g->n_variables; v++) {
     ins_free(&g->rows[v]);
@@ -41,7 +45,10 @@ static void gathering_clear(gathering *g) {
 static ins_status sum_up_group(const run *r, gathering *g, size_t n, size_t group) {
   ins_status status = INS_OK;
   ins_layout_group(r->layout, group, g->task);
-  for (size_t k = 0; k < n; k++) g->done[k] = r->task_state[g->task[k]] == INS_TASK_DONE;
+  if (ins_fault("finish", -1))
+    return ins_fail(INS_ERR_IO, "group %zu cannot be summed up, on purpose (INS_FAULT)", group);
+  status = ins_store_states(r->store, r->stage, n, g->task, g->state);
+  for (size_t k = 0; k < n; k++) g->done[k] = g->state[k] == INS_TASK_DONE;
   for (int v = 0; status == INS_OK && v < r->layout->n_variables; v++)
     if (g->rows[v])
       status = ins_store_read(r->store, r->stage, v, n, g->task, 0, ins_layout_row(r->layout, v),
@@ -59,13 +66,10 @@ static ins_status sum_up_group(const run *r, gathering *g, size_t n, size_t grou
   return status;
 }
 
-/* Groups go round the ranks; each task's fate is known to the rank that computed it, so they share
- * it. */
+/* Groups go round the ranks; what became of tasks that others computed stands in the file. */
 ins_status sum_up(run *r) {
   gathering g = {0};
   if (!r->experiment->finish || r->layout->reduced < 0) return INS_OK;
-  MPI_Allreduce(MPI_IN_PLACE, r->task_state, (int)ins_layout_tasks(r->layout), MPI_UINT8_T, MPI_MAX,
-                r->comm);
   size_t n = r->layout->axes[r->layout->reduced].length;
   ins_status status = gathering_create(r, n, &g);
   for (size_t k = (size_t)r->rank; status == INS_OK && k < ins_layout_groups(r->layout);

@@ -1,74 +1,100 @@
 /* SPDX-License-Identifier: MIT */
-#include <math.h>
-#include <string.h>
+/* One who computes: a hand, with MPI and a bench. */
+#include <stdio.h>
 
-#include "protocol.h"
+#include "insilico/clock.h"
+#include "insilico/comm.h"
+#include "run.h"
 
 typedef struct worker {
   run *run;
-  message deal; /* being received */
-  MPI_Request request;
+  int chief;
+  hand hand;
 } worker;
 
-static void tell(worker *w, message *m) {
-  MPI_Send(m, sizeof *m, MPI_BYTE, 0, TAG_TO_MASTER, w->run->comm);
+hand_terms terms_of(const run *r) {
+  static const double report_s = 0.5;
+  return (hand_terms){.report_s = report_s, .deadline_s = r->options->deadline_s};
 }
 
-static void want(worker *w) {
-  message m = {.kind = WANT};
-  MPI_Irecv(&w->deal, sizeof w->deal, MPI_BYTE, 0, TAG_DEAL, w->run->comm, &w->request);
-  tell(w, &m);
+static void send(void *self, const message *m) {
+  const worker *w = self;
+  wire_send(w->run->comm, w->chief, m);
 }
 
-static message await_deal(worker *w) {
-  unsigned idle = 0;
-  for (int arrived = 0; !arrived;) {
-    MPI_Test(&w->request, &arrived, MPI_STATUS_IGNORE);
-    if (!arrived) rest(&idle);
+/* Hears all that has arrived; true when there was anything. */
+static bool listen(worker *w) {
+  message m;
+  int from;
+  bool any = false;
+  while (!w->hand.gone && wire_receive(w->run->comm, &from, &m)) {
+    hand_hear(&w->hand, &m, ins_clock_s());
+    any = true;
   }
-  return w->deal;
+  hand_tick(&w->hand, ins_clock_s());
+  if (w->hand.lost)
+    ins_fatal("the rank that deals the work does not answer any more", __FILE__, __LINE__);
+  return any;
 }
 
 static bool beat(void *context) {
-  const worker *w = context;
-  int halted;
+  worker *w = context;
   if (ins_signals_caught()) return false;
-  MPI_Iprobe(0, TAG_HALT, w->run->comm, &halted, MPI_STATUS_IGNORE);
-  return !halted;
+  listen(w);
+  return !w->hand.halted;
 }
 
-static void leave(worker *w, ins_status status) {
-  message m = {.kind = LEAVE, .status = (int32_t)status}, bye, halt;
-  if (status != INS_OK) strcpy(m.text, ins_message());
-  tell(w, &m);
-  MPI_Recv(&bye, sizeof bye, MPI_BYTE, 0, TAG_BYE, w->run->comm, MPI_STATUS_IGNORE);
-  if (bye.n) MPI_Recv(&halt, sizeof halt, MPI_BYTE, 0, TAG_HALT, w->run->comm, MPI_STATUS_IGNORE);
-}
-
-static ins_status compute_deal(worker *w, bench *b, const message *deal) {
+static ins_status compute(worker *w, bench *b, int64_t batch, bool check) {
   ins_pulse pulse = {beat, w};
-  ins_status status = INS_OK;
-  for (int64_t i = 0; status == INS_OK && i < deal->n; i++) {
-    message report;
-    status = compute_batch(w->run, b, (size_t)(deal->first + i), &pulse, &report);
-    if (status == INS_OK || status == INS_ERR_STOPPED) tell(w, &report);
-    if (status == INS_OK) status = ins_pulse_beat(&pulse);
-  }
+  outcome out;
+  ins_status status = compute_batch(w->run, b, batch, check, &pulse, &out);
+  if (status == INS_OK)
+    hand_finish(&w->hand, &out, ins_clock_s());
+  else if (status == INS_ERR_STOPPED)
+    hand_finish_part(&w->hand, &out, ins_clock_s());
   return status;
+}
+
+/* What the hand says comes next; `status` is what this rank leaves with. */
+static ins_status take_step(worker *w, bench *b, unsigned *idle) {
+  int64_t batch;
+  bool check;
+  switch (hand_next(&w->hand, &batch, &check)) {
+  case HAND_COMPUTE:
+    *idle = 0;
+    return compute(w, b, batch, check);
+  case HAND_LEAVE:
+    hand_leave(&w->hand, w->hand.halted ? INS_ERR_STOPPED : INS_OK, "stopped on request");
+    break;
+  case HAND_WAIT:
+    wire_rest(idle);
+    break;
+  case HAND_GONE:
+    break;
+  }
+  return INS_OK;
 }
 
 ins_status worker_loop(run *r) {
-  worker w = {.run = r};
-  bench b;
+  worker w = {.run = r, .chief = team_chief(&r->team)};
+  const hand_owner owner = {.self = &w, .send = send};
+  const hand_terms terms = terms_of(r);
+  bench b = {0};
+  unsigned idle = 0;
+  char why[INS_MESSAGE_MAX] = "";
+  hand_start(&terms, &owner, ins_clock_s(), &w.hand);
   ins_status status = bench_create(r, &b);
-  want(&w);
-  message deal = await_deal(&w);
-  while (status == INS_OK && deal.n > 0) {
-    want(&w);
-    status = compute_deal(&w, &b, &deal);
-    deal = await_deal(&w); /* every WANT has its answer, also when this rank stops */
+  while (!w.hand.gone) {
+    if (listen(&w)) idle = 0;
+    if (status == INS_OK && ins_signals_caught())
+      status = ins_fail(INS_ERR_STOPPED, "stopped on request");
+    if (status != INS_OK && !w.hand.leaving) {
+      snprintf(why, sizeof why, "%s", ins_message());
+      hand_leave(&w.hand, status, why);
+    }
+    ins_status step = take_step(&w, &b, &idle);
+    if (status == INS_OK) status = step;
   }
-  leave(&w, status);
   bench_clear(&b);
-  return status;
+  return status == INS_OK || status == INS_ERR_STOPPED ? status : ins_fail(status, "%s", why);
 }

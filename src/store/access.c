@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "insilico/fault.h"
 #include "insilico/memory.h"
 #include "open_file.h"
 
@@ -103,18 +104,33 @@ static void mark_task(ins_xxh *hash, const stage *s, size_t k, size_t task, void
   m->checksum[k] = ins_rows_checksum(hash, s->rows.seed, task, code, n, m->row, m->bytes);
 }
 
-/* n consecutive tasks from task[0]; data first, checksums last. */
+/* Does writing one of the tasks [first, first + n) fail here on purpose? */
+static ins_status fault_at(const ins_store *store, const char *site, size_t first, size_t n) {
+  for (size_t task = first; task < first + n; task++)
+    if (ins_fault(site, (long)task))
+      return ins_fail(INS_ERR_IO, "%s: task %zu cannot be written (is the disk full?)", store->path,
+                      task);
+  return INS_OK;
+}
+
+/* n consecutive tasks, the first of them `first`, number k of those that are written; data first,
+ * checksums last. */
 static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n, size_t first,
                             void *const *rows, const marks *m) {
-  ins_status status = INS_OK;
-  for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++) {
+  const int n_variables = s->layout->n_variables;
+  ins_status status = n_variables ? INS_OK : fault_at(store, "store.write", first, n);
+  for (int v = 0; v < n_variables && status == INS_OK; v++) {
     size_t row = ins_layout_row(s->layout, v);
     if (s->layout->variables[v].scope == INS_PER_TASK && row)
       status = write_elements(store, &s->variable[v], first * row, n * row,
                               (char *)rows[v] + k * ins_layout_row_bytes(s->layout, v));
+    /* Once the first variable is there: what is left then is half a row. */
+    if (v == 0 && status == INS_OK) status = fault_at(store, "store.write", first, n);
   }
   if (status == INS_OK) status = write_elements(store, &s->error, first, n, m->error + k);
+  if (status == INS_OK) status = fault_at(store, "store.write.status", first, n);
   if (status == INS_OK) status = write_elements(store, &s->status, first, n, m->status + k);
+  if (status == INS_OK) status = fault_at(store, "store.write.checksum", first, n);
   if (status == INS_OK) status = write_elements(store, &s->checksum, first, n, m->checksum + k);
   return status;
 }
@@ -163,6 +179,8 @@ ins_status ins_store_write_summary(ins_store *store, size_t number, int variable
     return ins_fail(INS_ERR_INTERNAL, "%s: no summary %zu of variable %d", store->path, group,
                     variable);
   size_t n = ins_layout_row(s->layout, variable);
+  if (ins_fault("store.write.summary", -1))
+    return ins_fail(INS_ERR_IO, "%s: a summary cannot be written (is the disk full?)", store->path);
   ins_h5_quiet();
   return n ? write_elements(store, &s->variable[variable], group * n, n, row) : INS_OK;
 }
@@ -176,6 +194,12 @@ ins_status ins_store_verify(ins_store *store, size_t number, size_t first, size_
   return ins_rows_verify(&store->stages[number].rows, first, n, state, NULL);
 }
 
+ins_status ins_store_states(ins_store *store, size_t number, size_t n, const size_t *task,
+                            uint8_t *state) {
+  if (number >= store->n) return no_stage(store, number);
+  return ins_rows_states(&store->stages[number].rows, n, task, state);
+}
+
 /* Places are in the order of PER_TASK variables. */
 static const ins_place *place_of(const stage *s, int variable) {
   int k = 0;
@@ -183,6 +207,12 @@ static const ins_place *place_of(const stage *s, int variable) {
     return NULL;
   for (int v = 0; v < variable; v++) k += s->layout->variables[v].scope == INS_PER_TASK;
   return &s->rows.place[k];
+}
+
+static bool fault_among(size_t k, size_t end, const size_t *task) {
+  for (errno = 0; k < end; k++)
+    if (ins_fault("store.read", (long)task[k])) return true;
+  return false;
 }
 
 static ins_status unreadable(const ins_store *store, const ins_place *place, size_t from,
@@ -211,7 +241,8 @@ ins_status ins_store_read(ins_store *store, size_t number, int variable, size_t 
     end = k + 1;
     while (count == row && end < n && task[end] == task[end - 1] + 1 && task[end] < s->rows.n_tasks)
       end++;
-    if (!ins_rows_read(&s->rows,
+    if (fault_among(k, end, task) ||
+        !ins_rows_read(&s->rows,
                        place->offset + (uint64_t)task[k] * place->row_bytes + first * size,
                        (end - k) * piece, (char *)out + k * piece))
       return unreadable(store, place, task[k], task[end - 1]);

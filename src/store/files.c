@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "insilico/fault.h"
 #include "insilico/log.h"
 #include "insilico/store.h"
 #include "parts.h"
@@ -74,7 +75,8 @@ static char *folder_of(const char *path) {
 static ins_status no_space(const char *path, double bytes) {
   char needed[32], there[32] = "an unknown amount";
   struct statvfs space;
-  if (!statvfs(path, &space))
+  char *folder = folder_of(path);
+  if (folder && !statvfs(folder, &space))
     ins_text_bytes((double)space.f_bavail * (double)space.f_frsize, there, sizeof there);
   return ins_fail(INS_ERR_IO,
                   "%s: the results need %s and the disk has %s free; make room or choose "
@@ -82,9 +84,21 @@ static ins_status no_space(const char *path, double bytes) {
                   path, ins_text_bytes(bytes, needed, sizeof needed), there);
 }
 
+static ins_status not_allowed(const char *path, double bytes, int error) {
+  char needed[32];
+  return ins_fail(INS_ERR_IO,
+                  "%s: the results need %s, which %s; make room or choose another output", path,
+                  ins_text_bytes(bytes, needed, sizeof needed),
+                  error == EDQUOT ? "your quota on this file system does not allow"
+                                  : "is more than a file may have here (see `ulimit -f`)");
+}
+
 ins_status ins_store_check_space(const char *path, double bytes) {
   struct statvfs space;
-  if (statvfs(path, &space) || !space.f_blocks) return INS_OK; /* not every file system says */
+  char *folder = folder_of(path);
+  bool said = folder && !statvfs(folder, &space) && space.f_blocks;
+  free(folder);
+  if (!said) return INS_OK; /* not every file system says */
   double there = (double)(geteuid() ? space.f_bavail : space.f_bfree) * (double)space.f_frsize;
   return there < bytes ? no_space(path, bytes) : INS_OK;
 }
@@ -92,11 +106,12 @@ ins_status ins_store_check_space(const char *path, double bytes) {
 ins_status ins_store_reserve(const char *path, int fd) {
   struct stat file;
   if (fstat(fd, &file)) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
+  if (ins_fault("store.reserve", -1)) return no_space(path, (double)file.st_size);
   int error;
   do error = file.st_size ? posix_fallocate(fd, 0, file.st_size) : 0;
   while (error == EINTR);
-  if (error == ENOSPC || error == EDQUOT || error == EFBIG)
-    return no_space(path, (double)file.st_size);
+  if (error == ENOSPC) return no_space(path, (double)file.st_size);
+  if (error == EDQUOT || error == EFBIG) return not_allowed(path, (double)file.st_size, error);
   if (error)
     ins_log(INS_LOG_WARNING,
             "%s: this file system cannot reserve space (%s): a full disk will be noticed "
@@ -106,7 +121,7 @@ ins_status ins_store_reserve(const char *path, int fd) {
 }
 
 static ins_status sync_path(const char *path, int flags) {
-  int fd = open(path, flags | O_CLOEXEC);
+  int fd = open(path, flags | O_CLOEXEC | (flags & O_DIRECTORY ? 0 : O_NOFOLLOW));
   if (fd < 0 && errno == EACCES && (flags & O_DIRECTORY))
     return INS_OK; /* writable, not readable */
   if (fd < 0) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
@@ -120,6 +135,8 @@ static ins_status sync_path(const char *path, int flags) {
 
 ins_status ins_store_publish(const char *part, const char *path) {
   ins_status status = sync_path(part, O_RDWR);
+  if (status == INS_OK && ins_fault("store.publish", -1))
+    status = ins_fail(INS_ERR_IO, "%s: cannot be renamed to %s", part, path);
   if (status == INS_OK && rename(part, path))
     status = ins_fail(INS_ERR_IO, "%s: cannot be renamed to %s: %s", part, path, strerror(errno));
   if (status != INS_OK) {
@@ -133,21 +150,27 @@ ins_status ins_store_publish(const char *part, const char *path) {
   return status;
 }
 
-/* Our format's name stands near the beginning of the file, also when HDF5 cannot open it any more.
- */
+/* HDF5's signature, of which two bytes may be damaged. */
+static bool is_signature(const char *head) {
+  static const char signature[] = "\211HDF\r\n\032\n";
+  int differing = 0;
+  for (int i = 0; i < 8; i++) differing += head[i] != signature[i];
+  return differing <= 2;
+}
+
+/* Our words stand near the beginning of the file, also when HDF5 cannot open it any more. Two of
+ * them must be whole. */
 static bool has_mark(const char *path) {
-  static const char mark[] = INS_STORE_FORMAT;
-  bool found = false;
+  static const char *const marks[] = {INS_STORE_FORMAT, "results_format", "layout_hash"};
+  int found = 0;
   char *head = malloc(HEAD);
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (head && fd >= 0) {
-    ssize_t n = read(fd, head, HEAD);
-    found = n > 8 && !memcmp(head, "\211HDF\r\n\032\n", 8) &&
-            memmem(head, (size_t)n, mark, sizeof mark - 1);
-  }
+  ssize_t n = head && fd >= 0 ? read(fd, head, HEAD) : 0;
+  for (size_t i = 0; n > 8 && is_signature(head) && i < sizeof marks / sizeof *marks; i++)
+    found += memmem(head, (size_t)n, marks[i], strlen(marks[i])) != NULL;
   if (fd >= 0) close(fd);
   free(head);
-  return found;
+  return found >= 2;
 }
 
 static herr_t try_opening(hid_t group, const char *name, const H5L_info_t *info, void *data) {
@@ -238,7 +261,8 @@ ins_status ins_store_look(const char *path, ins_store_kind *kind, char why[INS_M
 ins_status ins_store_refuse_stranger(const char *path) {
   ins_store_kind kind;
   char why[INS_MESSAGE_MAX];
-  ins_status status = ins_store_look(path, &kind, why);
+  ins_status status = ins_own_file_check(path);
+  if (status == INS_OK) status = ins_store_look(path, &kind, why);
   if (status == INS_OK && kind == INS_STORE_STRANGER)
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s: %.600s, so it is left alone; move it away or choose another output", path,

@@ -10,9 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "insilico/fault.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
 #include "json.h"
+#include "parts.h"
 
 /* Longer than any line that is written; reading goes backwards in blocks of this size. */
 enum { BLOCK = 1 << 16, MAX_LINE_ARRAY = 64 };
@@ -37,15 +39,17 @@ ins_status ins_journal_open(const char *results, ins_journal **out) {
   *out = NULL;
   ins_journal *journal = calloc(1, sizeof *journal);
   if (!journal) return ins_fail(INS_ERR_MEMORY, "out of memory for the journal");
+  journal->fd = -1;
   journal->path = ins_beside(results, "journal.jsonl");
   if (!journal->path) {
     free(journal);
     return INS_ERR_MEMORY;
   }
-  journal->fd = open(journal->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-  if (journal->fd < 0) {
-    ins_status status =
-        ins_fail(INS_ERR_IO, "%s: cannot be written: %s", journal->path, strerror(errno));
+  ins_status status =
+      ins_fault("journal.open", -1)
+          ? ins_fail(INS_ERR_IO, "%s: cannot be opened", journal->path)
+          : ins_own_file_open(journal->path, O_WRONLY | O_APPEND | O_CREAT, &journal->fd);
+  if (status != INS_OK) {
     ins_journal_close(&journal);
     return status;
   }
@@ -102,7 +106,8 @@ void ins_journal_write(ins_journal *journal, const char *event, ins_value *field
     goto done;
   }
   /* One write: lines of others that append to the same file stay whole. */
-  ssize_t wrote = write(journal->fd, line.data, line.length);
+  errno = EIO;
+  ssize_t wrote = ins_fault("journal.write", -1) ? -1 : write(journal->fd, line.data, line.length);
   if (wrote != (ssize_t)line.length)
     complain(journal, wrote < 0 ? strerror(errno) : "the disk is full");
 done:

@@ -5,20 +5,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "insilico/fault.h"
 #include "insilico/memory.h"
 #include "insilico/store.h"
+#include "io.h"
 #include "section.h"
-
-enum { ALIGNMENT = 4096 /* datasets from this size on begin at multiples of it */ };
-
-/* A dataset that is filled with its fill value once HDF5 has closed the file. */
-typedef struct region {
-  haddr_t offset;
-  size_t bytes;
-  ins_dtype dtype;
-} region;
 
 typedef struct draft {
   const char *path;
@@ -27,11 +21,18 @@ typedef struct draft {
   section *sections;
   uint64_t identity;
   hid_t file;
-  size_t n_filled;
-  region *filled; /* summaries of all stages */
+  size_t n_regions;
+  ins_region *regions; /* what runs write, of all stages */
 } draft;
 
-static ins_status make_bookkeeping(section *s) {
+static void note_region(draft *d, hid_t dataset, ins_dtype dtype, bool filled) {
+  haddr_t offset = H5Dget_offset(dataset);
+  if (offset == HADDR_UNDEF) return;
+  d->regions[d->n_regions++] =
+      (ins_region){offset, (size_t)H5Dget_storage_size(dataset), dtype, filled};
+}
+
+static ins_status make_bookkeeping(draft *d, section *s) {
   static const uint64_t zero = 0;
   int axes[INS_MAX_TASK_AXES], n = ins_store_task_axes(s->layout, axes);
   static const char *const names[] = {"status", "error", "checksum"};
@@ -43,6 +44,7 @@ static ins_status make_bookkeeping(section *s) {
         dataset >= 0 && (i == 0   ? ins_store_describe_status(dataset)
                          : i == 1 ? ins_store_describe_error(dataset)
                                   : ins_store_describe_checksum(s->layout, s->seed, dataset));
+    if (done) note_region(d, dataset, types[i], false);
     if (dataset >= 0 && H5Dclose(dataset) < 0) done = false;
     if (!done) return ins_within(ins_h5_fail(s->path, "could not be laid out"), "%s", names[i]);
   }
@@ -54,14 +56,6 @@ static bool write_constant(hid_t dataset, const ins_variable *variable, size_t w
   if (width) return section_write_texts(dataset, data, width);
   return H5Dwrite(dataset, ins_h5_type(variable->dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT,
                   data->array.data) >= 0;
-}
-
-/* Summaries have no status of their own, so theirs must read as missing until they are written. */
-static void note_filled(draft *d, hid_t dataset, const ins_variable *variable) {
-  haddr_t offset = H5Dget_offset(dataset);
-  if (variable->scope != INS_SUMMARY || offset == HADDR_UNDEF) return;
-  d->filled[d->n_filled++] =
-      (region){offset, (size_t)H5Dget_storage_size(dataset), variable->dtype};
 }
 
 static ins_status make_variable(draft *d, section *s, int v) {
@@ -77,7 +71,9 @@ static ins_status make_variable(draft *d, section *s, int v) {
                                        constant ? NULL : fill, H5D_FILL_TIME_NEVER);
   bool done = dataset >= 0 && ins_store_describe(s->layout, v, dataset) &&
               (!constant || write_constant(dataset, variable, width));
-  if (done) note_filled(d, dataset, variable);
+  /* Summaries have no status of their own, so theirs must read as missing until they are written.
+   */
+  if (done && !constant) note_region(d, dataset, variable->dtype, variable->scope == INS_SUMMARY);
   if (dataset >= 0 && H5Dclose(dataset) < 0) done = false;
   return done ? INS_OK
               : ins_within(ins_h5_fail(s->path, "could not be laid out"), "variable %s",
@@ -99,7 +95,7 @@ static ins_status make_stages(draft *d) {
     section *s = &d->sections[k];
     status = section_make_group(s, d->file);
     if (status == INS_OK) status = section_make_axes(s);
-    if (status == INS_OK) status = make_bookkeeping(s);
+    if (status == INS_OK) status = make_bookkeeping(d, s);
     if (status == INS_OK) status = make_variables(d, s, true);
     if (status != INS_OK && s->layout->group)
       status = ins_within(status, "stage %s", s->layout->group);
@@ -163,18 +159,16 @@ static hid_t make_file(const draft *d, size_t metadata) {
   size_t n, length;
   root_links(d, &n, &length);
   hid_t file = H5I_INVALID_HID, create = H5Pcreate(H5P_FILE_CREATE),
-        access = H5Pcreate(H5P_FILE_ACCESS);
+        access = ins_io_access(MPI_COMM_SELF);
   const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-  if (H5Pset_link_creation_order(create, order) >= 0 &&
+  if (access >= 0 && H5Pset_link_creation_order(create, order) >= 0 &&
       H5Pset_attr_creation_order(create, order) >= 0 &&
       H5Pset_obj_track_times(create, false) >= 0 &&
       H5Pset_est_link_info(create, (unsigned)n, (unsigned)length) >= 0 &&
       H5Pset_link_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0 &&
       H5Pset_attr_phase_change(create, INS_STORE_MAX_IN_HEADER, 0) >= 0 &&
-      H5Pset_fapl_mpio(access, MPI_COMM_SELF, MPI_INFO_NULL) >= 0 &&
-      H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0 &&
       H5Pset_meta_block_size(access, metadata) >= 0 &&
-      H5Pset_alignment(access, ALIGNMENT, ALIGNMENT) >= 0)
+      H5Pset_alignment(access, ins_io_alignment(), ins_io_alignment()) >= 0)
     file = H5Fcreate(d->path, H5F_ACC_TRUNC, create, access);
   if (create >= 0) H5Pclose(create);
   if (access >= 0) H5Pclose(access);
@@ -190,7 +184,7 @@ static ins_status compose(draft *d, const ins_value *attributes) {
   return status;
 }
 
-static ins_status fill_region(const char *path, int fd, const region *r) {
+static ins_status fill_region(const char *path, int fd, const ins_region *r) {
   enum { BLOCK = 1 << 20 };
   uint8_t *block;
   size_t size = ins_dtype_size(r->dtype);
@@ -210,11 +204,12 @@ static ins_status fill_region(const char *path, int fd, const region *r) {
 }
 
 static ins_status finish_plain(const draft *d) {
-  int fd = open(d->path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return ins_fail(INS_ERR_IO, "%s: %s", d->path, strerror(errno));
-  ins_status status = ins_store_reserve(d->path, fd);
-  for (size_t i = 0; i < d->n_filled && status == INS_OK; i++)
-    status = fill_region(d->path, fd, &d->filled[i]);
+  int fd;
+  ins_status status = ins_own_file_open(d->path, O_RDWR, &fd);
+  if (status != INS_OK) return status;
+  status = ins_store_reserve(d->path, fd);
+  for (size_t i = 0; i < d->n_regions && status == INS_OK; i++)
+    if (d->regions[i].filled) status = fill_region(d->path, fd, &d->regions[i]);
   if (status == INS_OK && fsync(fd))
     status = ins_fail(INS_ERR_IO, "%s: %s", d->path, strerror(errno));
   close(fd);
@@ -223,17 +218,18 @@ static ins_status finish_plain(const draft *d) {
 
 /* The system says better than MPI-IO why a file cannot be made. */
 static ins_status try_making(const char *path) {
-  int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0)
-    return ins_fail(INS_ERR_IO, "%s: cannot be created: %s; choose another output", path,
-                    strerror(errno));
+  int fd;
+  ins_status status = ins_own_file_make(path, &fd);
+  if (status != INS_OK) return status;
   close(fd);
+  /* Lustre stripes a file when it is made and never again. */
+  if (ins_io_striped()) unlink(path);
   return INS_OK;
 }
 
 /* Everything but the file. */
 static ins_status prepare(draft *d, const ins_value *attributes) {
-  size_t n_variables = 0;
+  size_t n_regions = 0;
   int n_dimensions = 0;
   ins_status status = ins_alloc(d->n, sizeof *d->sections, &d->sections);
   for (size_t k = 0; k < d->n && status == INS_OK; k++) {
@@ -242,25 +238,36 @@ static ins_status prepare(draft *d, const ins_value *attributes) {
     if (status == INS_OK) status = ins_store_seed(d->stages[k], attributes, &s->seed);
     if (status != INS_OK) break;
     n_dimensions += section_dimensions(s);
-    n_variables += (size_t)d->stages[k]->n_variables;
+    n_regions += 3 + (size_t)d->stages[k]->n_variables;
   }
-  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *d->filled, &d->filled);
+  if (status == INS_OK) status = ins_alloc(n_regions, sizeof *d->regions, &d->regions);
   if (status == INS_OK) status = ins_store_identity(d->n, d->stages, &d->identity);
   return status;
 }
 
 static ins_status make(draft *d, const ins_value *attributes) {
   size_t metadata = ins_store_metadata(d->n, d->stages, attributes);
+  d->file = make_file(d, metadata);
+  return d->file < 0 ? ins_h5_fail(d->path, "cannot be created") : compose(d, attributes);
+}
+
+static ins_status make_at_path(draft *d, const ins_value *attributes) {
+  size_t metadata = ins_store_metadata(d->n, d->stages, attributes);
   ins_status status = try_making(d->path);
   if (status != INS_OK) return status;
   status = ins_store_check_space(d->path, ins_store_size(d->n, d->stages) + (double)metadata);
-  if (status == INS_OK) {
-    d->file = make_file(d, metadata);
-    status = d->file < 0 ? ins_h5_fail(d->path, "cannot be created") : compose(d, attributes);
-  }
+  if (status == INS_OK) status = make(d, attributes);
+  if (status == INS_OK && ins_fault("store.lay_out", -1))
+    status = ins_fail(INS_ERR_IO, "%s: could not be laid out", d->path);
   if (status == INS_OK) status = finish_plain(d);
   if (status != INS_OK) unlink(d->path);
   return status;
+}
+
+static void clear(draft *d) {
+  for (size_t k = 0; k < d->n && d->sections; k++) section_clear(&d->sections[k]);
+  ins_free(&d->sections);
+  ins_free(&d->regions);
 }
 
 ins_status ins_store_lay_out(const char *path, size_t n_stages, ins_layout *const *stages,
@@ -269,9 +276,33 @@ ins_status ins_store_lay_out(const char *path, size_t n_stages, ins_layout *cons
   ins_h5_quiet();
   ins_status status = ins_store_check(n_stages, stages);
   if (status == INS_OK) status = prepare(&d, attributes);
+  if (status == INS_OK) status = make_at_path(&d, attributes);
+  clear(&d);
+  return status;
+}
+
+/* HDF5's driver for files in memory writes other bytes than that for MPI-IO, but this one can write
+ * to memory as well. */
+ins_status ins_store_twin(size_t n_stages, ins_layout *const *stages, const ins_value *attributes,
+                          int *fd, ins_region **regions, size_t *n_regions) {
+  char path[32];
+  draft d = {.path = path, .n = n_stages, .stages = stages};
+  *regions = NULL;
+  *fd = memfd_create("insilico", MFD_CLOEXEC);
+  if (*fd < 0) return ins_fail(INS_ERR_IO, "no file in memory can be made: %s", strerror(errno));
+  snprintf(path, sizeof path, "/proc/self/fd/%d", *fd);
+  ins_h5_quiet();
+  ins_status status = ins_store_check(n_stages, stages);
+  if (status == INS_OK) status = prepare(&d, attributes);
   if (status == INS_OK) status = make(&d, attributes);
-  for (size_t k = 0; k < n_stages && d.sections; k++) section_clear(&d.sections[k]);
-  ins_free(&d.sections);
-  ins_free(&d.filled);
+  if (status == INS_OK) {
+    *regions = d.regions;
+    *n_regions = d.n_regions;
+    d.regions = NULL;
+  } else {
+    close(*fd);
+    *fd = -1;
+  }
+  clear(&d);
   return status;
 }

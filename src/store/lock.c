@@ -7,13 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "insilico/clock.h"
+#include "insilico/fault.h"
 #include "insilico/journal.h"
 #include "insilico/log.h"
+#include "parts.h"
+#include "shared.h"
 
 enum { POLL_MS = 50 };
 
@@ -22,19 +26,46 @@ struct ins_lock {
   char *path;
 };
 
+static const char token_mark[] = ", run ";
+
+/* Who holds it, for people; and a token, by which other nodes know that they see this very file. On
+ * disk at once, because they look from elsewhere. The lock holds without. */
 static void write_holder(int fd) {
   char line[256], host[128] = "unknown";
+  uint64_t token[2] = {0};
   gethostname(host, sizeof host - 1);
-  int n = snprintf(line, sizeof line, "host %s, process %ld\n", host, (long)getpid());
-  /* Who holds it is a help to people only; the lock holds without. */
-  if (ftruncate(fd, 0) || pwrite(fd, line, (size_t)n, 0) != n) return;
+  if (getrandom(token, sizeof token, 0) != (ssize_t)sizeof token) token[0] = (uint64_t)getpid();
+  int n =
+      snprintf(line, sizeof line, "host %s, process %ld%s%016llx%016llx\n", host, (long)getpid(),
+               token_mark, (unsigned long long)token[0], (unsigned long long)token[1]);
+  if (ftruncate(fd, 0) || pwrite(fd, line, (size_t)n, 0) != n || fsync(fd)) return;
+}
+
+/* The line of a lock file without its end; "" when there is none. */
+static void read_holder(int fd, char *line, size_t size) {
+  ssize_t n = pread(fd, line, size - 1, 0);
+  line[n > 0 ? n : 0] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+}
+
+void ins_lock_token(const char *results, char token[INS_TOKEN_MAX]) {
+  char line[256] = "";
+  char *path = ins_beside(results, "lock");
+  int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+  if (fd >= 0) {
+    read_holder(fd, line, sizeof line);
+    close(fd);
+  }
+  free(path);
+  const char *mark = strstr(line, token_mark);
+  snprintf(token, INS_TOKEN_MAX, "%.32s", mark ? mark + strlen(token_mark) : "");
 }
 
 static ins_status held_by(const char *results, int fd) {
   char holder[256];
-  ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
-  holder[n > 0 ? n : 0] = '\0';
-  holder[strcspn(holder, "\n")] = '\0';
+  read_holder(fd, holder, sizeof holder);
+  char *mark = strstr(holder, token_mark);
+  if (mark) *mark = '\0';
   return ins_fail(INS_ERR_LOCKED,
                   "%s: another run is writing it (%s); wait for it or choose another output",
                   results, holder[0] ? holder : "its host and process are not known");
@@ -43,7 +74,7 @@ static ins_status held_by(const char *results, int fd) {
 /* A lock on a file that its holder removed in the meantime locks nothing. */
 static bool still_there(int fd, const char *path) {
   struct stat ours, named;
-  return !fstat(fd, &ours) && !stat(path, &named) && ours.st_ino == named.st_ino &&
+  return !fstat(fd, &ours) && !lstat(path, &named) && ours.st_ino == named.st_ino &&
          ours.st_dev == named.st_dev;
 }
 
@@ -54,10 +85,9 @@ static void wait_a_little(void) {
 
 /* One try: INS_OK with lock->fd held; INS_ERR_LOCKED: somebody else has it. */
 static ins_status try_lock(const char *results, ins_lock *lock) {
-  lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock->fd < 0)
-    return ins_fail(INS_ERR_IO, "%s: cannot be created: %s; choose another output", lock->path,
-                    strerror(errno));
+  if (ins_fault("lock", -1)) return ins_fail(INS_ERR_IO, "%s: cannot be opened", lock->path);
+  ins_status status = ins_own_file_open(lock->path, O_RDWR | O_CREAT, &lock->fd);
+  if (status != INS_OK) return status;
   if (flock(lock->fd, LOCK_EX | LOCK_NB) == 0) {
     if (still_there(lock->fd, lock->path)) return INS_OK;
   } else if (errno != EWOULDBLOCK && errno != EINTR) {
@@ -67,7 +97,7 @@ static ins_status try_lock(const char *results, ins_lock *lock) {
             lock->path, strerror(errno));
     return INS_OK;
   }
-  ins_status status = held_by(results, lock->fd);
+  status = held_by(results, lock->fd);
   close(lock->fd);
   lock->fd = -1;
   return status;
@@ -107,7 +137,7 @@ void ins_lock_release(ins_lock **lock) {
 
 bool ins_lock_held(const char *results) {
   char *path = ins_beside(results, "lock");
-  int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  int fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
   bool held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   if (fd >= 0) close(fd);
   free(path);

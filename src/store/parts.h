@@ -40,6 +40,17 @@ ins_status ins_store_seed(const ins_layout *layout, const ins_value *attributes,
  * at PATH is lost: callers give a name that is theirs. */
 ins_status ins_store_lay_out(const char *path, size_t n_stages, ins_layout *const *stages,
                              const ins_value *attributes) INS_CHECKED;
+/** What runs write: rows, books and summaries; `filled`: with its fill value at first. */
+typedef struct ins_region {
+  uint64_t offset;
+  size_t bytes;
+  ins_dtype dtype;
+  bool filled;
+} ins_region;
+/** As ins_store_lay_out, but in memory (*fd, to be closed), without space for what runs write:
+ * regions [*n_regions], ins_free'd by the caller, which are holes. */
+ins_status ins_store_twin(size_t n_stages, ins_layout *const *stages, const ins_value *attributes,
+                          int *fd, ins_region **regions, size_t *n_regions) INS_CHECKED;
 /** Writes the attributes of variable v to its open dataset. */
 bool ins_store_describe(const ins_layout *layout, int v, hid_t dataset);
 bool ins_store_describe_status(hid_t dataset);
@@ -61,7 +72,16 @@ typedef enum ins_store_kind {
   INS_STORE_DAMAGED, /* one of ours, does not open any more */
   INS_STORE_STRANGER
 } ins_store_kind;
-/** What lies at PATH. `why`, may be NULL, says what is wrong with it. */
+/** Opens a file of ours under its own name: INS_ERR_ARGUMENT for a symbolic link or what is no
+ * regular file, INS_ERR_IO when it cannot be opened (errno says why). */
+ins_status ins_own_file_open(const char *path, int flags, int *fd) INS_CHECKED;
+/** Makes it anew, in place of what lies there. INS_ERR_IO. */
+ins_status ins_own_file_make(const char *path, int *fd) INS_CHECKED;
+/** INS_ERR_ARGUMENT when a symbolic link lies at PATH. */
+ins_status ins_own_file_check(const char *path) INS_CHECKED;
+
+/** What lies at PATH. `why`, may be NULL, says what is wrong with it. Links are followed: it is
+ * read only. */
 ins_status ins_store_look(const char *path, ins_store_kind *kind,
                           char why[INS_MESSAGE_MAX]) INS_CHECKED;
 /** INS_ERR_ARGUMENT when something that is not ours lies at PATH. */

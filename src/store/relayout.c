@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "coordinates.h"
+#include "insilico/fault.h"
 #include "insilico/file.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
@@ -132,8 +133,46 @@ static bool is_outdated(const move *m, const source *s) {
   return false;
 }
 
+/* Old tasks are the new ones. */
+static ins_status map_in_place(source *s) {
+  ins_status status = INS_OK;
+  for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
+    s->length[i] = s->layout->axes[i].length;
+    status = ins_alloc(s->length[i], sizeof *s->map[i], &s->map[i]);
+    for (size_t k = 0; k < s->length[i] && status == INS_OK; k++) s->map[i][k] = k;
+  }
+  return status;
+}
+
+/* An old file that does not open is searched where a file of this layout has its rows. Of another
+ * layout, or of another job, no checksum can hold: the seed differs. */
+static ins_status open_damaged(source *s, const char *fresh) {
+  hid_t file = ins_h5_open_plain(fresh);
+  if (file < 0) return ins_h5_fail(fresh, "cannot be opened");
+  ins_status status = ins_rows_open(file, s->layout->group, s->path, &s->rows);
+  H5Fclose(file);
+  return status == INS_OK ? map_in_place(s) : status;
+}
+
+static void close_source(source *s) {
+  ins_rows_close(&s->rows);
+  for (int i = 0; i < INS_MAX_TASK_AXES; i++) ins_free(&s->map[i]);
+}
+
+/* The seed tells all that decides where rows lie and what they mean. Coordinates need not be read
+ * then; they are not covered by any checksum in the file. */
+static bool is_same_layout(const source *s, const char *fresh) {
+  ins_rows rows = {.fd = -1};
+  hid_t file = ins_h5_open_plain(fresh);
+  bool same = file >= 0 && ins_rows_open(file, s->layout->group, fresh, &rows) == INS_OK &&
+              rows.seed == s->rows.seed;
+  ins_rows_close(&rows);
+  if (file >= 0) H5Fclose(file);
+  return same;
+}
+
 /* An old file that opens says itself where its rows are and what they belong to. */
-static ins_status open_whole(const move *m, hid_t file, source *s) {
+static ins_status open_whole(const move *m, hid_t file, const char *fresh, source *s) {
   const char *name = s->layout->group;
   s->absent = name && H5Lexists(file, name, H5P_DEFAULT) == 0;
   s->outdated = !s->absent && is_outdated(m, s);
@@ -143,30 +182,16 @@ static ins_status open_whole(const move *m, hid_t file, source *s) {
   if (!name && H5Lexists(group, "checksum", H5P_DEFAULT) == 0) s->absent = true;
   ins_status status = INS_OK;
   if (!s->absent) status = ins_rows_open(file, name, s->path, &s->rows);
-  if (!s->absent && status == INS_OK) status = compare_variables(s, group);
-  if (!s->absent && status == INS_OK) status = match_task_axes(s, group);
+  if (!s->absent && status == INS_OK) {
+    if (is_same_layout(s, fresh)) {
+      status = map_in_place(s);
+    } else {
+      status = compare_variables(s, group);
+      if (status == INS_OK) status = match_task_axes(s, group);
+    }
+  }
   H5Gclose(group);
   return name ? ins_within(status, "stage %s", name) : status;
-}
-
-/* One that does not is searched where a file of this layout has its rows. Of another layout, or of
- * another job, no checksum can hold: the seed differs. */
-static ins_status open_damaged(source *s, const char *fresh) {
-  hid_t file = ins_h5_open_plain(fresh);
-  if (file < 0) return ins_h5_fail(fresh, "cannot be opened");
-  ins_status status = ins_rows_open(file, s->layout->group, s->path, &s->rows);
-  H5Fclose(file);
-  for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
-    s->length[i] = s->layout->axes[i].length;
-    status = ins_alloc(s->length[i], sizeof *s->map[i], &s->map[i]);
-    for (size_t k = 0; k < s->length[i] && status == INS_OK; k++) s->map[i][k] = k;
-  }
-  return status;
-}
-
-static void close_source(source *s) {
-  ins_rows_close(&s->rows);
-  for (int i = 0; i < INS_MAX_TASK_AXES; i++) ins_free(&s->map[i]);
 }
 
 /* The new number of an old task, or SIZE_MAX. */
@@ -243,6 +268,8 @@ static ins_status write_load(const source *s, ins_store *store, const load *l, s
 static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, size_t n,
                            size_t *n_kept) {
   ins_status status = INS_OK;
+  if (ins_fault("store.relayout", -1))
+    return ins_fail(INS_ERR_IO, "%s: its rows cannot be copied", s->path);
   if (!read_load(s, l, first, n)) return INS_OK; /* readable a moment ago: left pending */
   for (size_t k = 0; k < n; k++) {
     l->task[k] = new_task(s, first + k);
@@ -307,7 +334,7 @@ static ins_status open_sources(move *m, const char *fresh, bool whole) {
   ins_status status = whole ? count_dropped(m, file) : INS_OK;
   for (size_t k = 0; k < m->n && status == INS_OK; k++) {
     source *s = &m->sources[k];
-    status = whole ? open_whole(m, file, s) : INS_ERR_FORMAT;
+    status = whole ? open_whole(m, file, fresh, s) : INS_ERR_FORMAT;
     if (status == INS_ERR_FORMAT) {
       close_source(s);
       status = open_damaged(s, fresh);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "insilico/fault.h"
 #include "insilico/memory.h"
 #include "parts.h"
 
@@ -106,6 +107,7 @@ void ins_rows_close(ins_rows *rows) {
 }
 
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out) {
+  errno = 0; /* stays 0 where the file ends */
   for (size_t at = 0; at < n;) {
     ssize_t got = pread(rows->fd, (char *)out + at, n - at, (off_t)(offset + at));
     if (got < 0 && errno == EINTR) continue;
@@ -177,62 +179,84 @@ static bool read_place(const slab *s, const ins_place *place, void *out) {
                        s->n * place->row_bytes, out);
 }
 
+/* Room for the rows of a slab, made once there is one to look at. */
+static ins_status make_room(slab *s) {
+  const ins_rows *rows = s->rows;
+  const bool pieces = rows->row_bytes > SLAB;
+  const size_t row = rows->row_bytes ? rows->row_bytes : 1, n_places = (size_t)rows->n;
+  if (s->block) return INS_OK;
+  ins_status status = ins_alloc(n_places, sizeof *s->data, &s->data);
+  if (status == INS_OK) status = ins_alloc(n_places, sizeof *s->row, &s->row);
+  if (status == INS_OK) status = ins_alloc(n_places, sizeof *s->bytes, &s->bytes);
+  if (status == INS_OK) status = ins_xxh_create(&s->hash);
+  if (status == INS_OK) status = ins_alloc(pieces ? SLAB : s->capacity * row, 1, &s->block);
+  for (size_t v = 0, at = 0; status == INS_OK && v < n_places && !pieces; v++) {
+    s->data[v] = s->block + at;
+    at += s->capacity * rows->place[v].row_bytes;
+  }
+  return status;
+}
+
+/* The books of a slab; of tasks that are all pending, as most are when a run begins, no more than
+ * their status. */
+static bool read_books(const slab *s, bool *all_pending) {
+  size_t k = 0;
+  if (!read_place(s, &s->rows->status, s->status)) return false;
+  while (k < s->n && s->status[k] == INS_TASK_PENDING) k++;
+  *all_pending = k == s->n;
+  return *all_pending || (read_place(s, &s->rows->error, s->error) &&
+                          read_place(s, &s->rows->checksum, s->checksum));
+}
+
+/* Is row k of the slab, whose data are read, what its books say? */
+static bool is_whole(slab *s, size_t k) {
+  uint64_t sum = 0;
+  ins_status code = (ins_status)s->error[k];
+  return s->status[k] == (code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED) &&
+         hash_task(s, k, code, &sum) && sum == s->checksum[k] &&
+         !ins_fault("store.verify", (long)(s->first + k));
+}
+
 /* One row at a time where a slab as a whole cannot be read: beyond the end of a cut file, on a bad
  * sector. */
 static ins_status check_slab(slab *s, uint8_t *state, size_t *n_damaged) {
   const ins_rows *rows = s->rows;
+  bool all_pending = false;
   memset(state, INS_TASK_PENDING, s->n);
-  bool readable = read_place(s, &rows->status, s->status) &&
-                  read_place(s, &rows->error, s->error) &&
-                  read_place(s, &rows->checksum, s->checksum);
-  if (readable) {
-    size_t k = 0;
-    while (k < s->n && s->status[k] == INS_TASK_PENDING) k++;
-    if (k == s->n) return INS_OK;
-    for (int v = 0; v < rows->n && rows->row_bytes <= SLAB && readable; v++)
-      readable = read_place(s, &rows->place[v], s->data[v]);
+  bool readable = read_books(s, &all_pending);
+  if (all_pending) return INS_OK;
+  ins_status status = readable ? make_room(s) : INS_OK;
+  for (int v = 0; status == INS_OK && v < rows->n && rows->row_bytes <= SLAB && readable; v++)
+    readable = read_place(s, &rows->place[v], s->data[v]);
+  if (status == INS_OK && !readable && s->n > 1) {
+    size_t first = s->first, n = s->n, half = n / 2;
+    s->n = half;
+    status = check_slab(s, state, n_damaged);
+    s->first = first + half;
+    s->n = n - half;
+    if (status == INS_OK) status = check_slab(s, state + half, n_damaged);
+    s->first = first;
+    s->n = n;
+    return status;
   }
-  if (!readable && s->n > 1) {
-    slab half = *s;
-    size_t n = s->n / 2;
-    half.n = n;
-    ins_status status = check_slab(&half, state, n_damaged);
-    half.first += n;
-    half.n = s->n - n;
-    return status != INS_OK ? status : check_slab(&half, state + n, n_damaged);
-  }
-  for (size_t k = 0; k < s->n; k++) {
-    uint64_t sum = 0;
-    ins_status code = (ins_status)s->error[k];
+  for (size_t k = 0; k < s->n && status == INS_OK; k++) {
     if (readable && s->status[k] == INS_TASK_PENDING) continue;
-    bool whole = readable && s->status[k] == (code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED) &&
-                 hash_task(s, k, code, &sum) && sum == s->checksum[k];
-    if (whole)
+    if (readable && is_whole(s, k))
       state[k] = (uint8_t)s->status[k];
     else if (n_damaged && (!readable || s->checksum[k])) /* no checksum yet: being written */
       (*n_damaged)++;
   }
-  return INS_OK;
+  return status;
 }
 
 static ins_status make_slab(const ins_rows *rows, size_t n, slab *s) {
-  size_t row = rows->row_bytes ? rows->row_bytes : 1, at = 0;
-  bool pieces = rows->row_bytes > SLAB;
-  *s = (slab){.rows = rows, .capacity = pieces ? MAX_SLAB_TASKS : SLAB / row};
+  size_t row = rows->row_bytes ? rows->row_bytes : 1;
+  *s = (slab){.rows = rows, .capacity = row > SLAB ? MAX_SLAB_TASKS : SLAB / row};
   if (s->capacity > MAX_SLAB_TASKS) s->capacity = MAX_SLAB_TASKS;
   if (s->capacity > n) s->capacity = n;
   ins_status status = ins_alloc(s->capacity, 1, &s->status);
   if (status == INS_OK) status = ins_alloc(s->capacity, 1, &s->error);
   if (status == INS_OK) status = ins_alloc(s->capacity, sizeof *s->checksum, &s->checksum);
-  if (status == INS_OK) status = ins_alloc(pieces ? SLAB : s->capacity * row, 1, &s->block);
-  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->data, &s->data);
-  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->row, &s->row);
-  if (status == INS_OK) status = ins_alloc((size_t)rows->n, sizeof *s->bytes, &s->bytes);
-  if (status == INS_OK) status = ins_xxh_create(&s->hash);
-  for (int v = 0; status == INS_OK && v < rows->n && !pieces; v++) {
-    s->data[v] = s->block + at;
-    at += s->capacity * rows->place[v].row_bytes;
-  }
   return status;
 }
 
@@ -261,5 +285,31 @@ ins_status ins_rows_verify(const ins_rows *rows, size_t first, size_t n, uint8_t
     status = check_slab(&s, state + at, n_damaged);
   }
   free_slab(&s);
+  return status;
+}
+
+ins_status ins_rows_states(const ins_rows *rows, size_t n, const size_t *task, uint8_t *state) {
+  enum { WINDOW = 1 << 16, GAP = 1 << 12 };
+  uint8_t *window;
+  ins_status status = ins_alloc(WINDOW, 1, &window);
+  for (size_t k = 0, end; k < n && status == INS_OK; k = end) {
+    const size_t first = task[k];
+    end = k + 1;
+    while (end < n && task[end] > task[end - 1] && task[end] - task[end - 1] <= GAP &&
+           task[end] - first < WINDOW)
+      end++;
+    if (task[end - 1] >= rows->n_tasks || (end < n && task[end] <= task[end - 1]))
+      status = ins_fail(INS_ERR_INTERNAL, "%s: task %zu out of range or order", rows->path,
+                        task[end - 1]);
+    else if (!ins_rows_read(rows, rows->status.offset + first, task[end - 1] - first + 1, window))
+      status =
+          ins_fail(INS_ERR_IO, "%s: the status of tasks %zu to %zu cannot be read: %s", rows->path,
+                   first, task[end - 1], errno ? strerror(errno) : "the file ends too early");
+    for (size_t i = k; i < end && status == INS_OK; i++) {
+      uint8_t said = window[task[i] - first];
+      state[i] = said > INS_TASK_FAILED ? INS_TASK_PENDING : said;
+    }
+  }
+  ins_free(&window);
   return status;
 }

@@ -40,7 +40,11 @@ void ins_rows_close(ins_rows *rows);
  * not whole. */
 ins_status ins_rows_verify(const ins_rows *rows, size_t first, size_t n, uint8_t *state,
                            size_t *n_damaged) INS_CHECKED;
-/** Reads n bytes; false when they are not all there. */
+/** What the status of n tasks (ascending numbers) says, without looking at their rows; values that
+ * are none count as PENDING. INS_ERR_IO; INS_ERR_INTERNAL (out of range or order). */
+ins_status ins_rows_states(const ins_rows *rows, size_t n, const size_t *task,
+                           uint8_t *state) INS_CHECKED;
+/** Reads n bytes; false when they are not all there (errno 0: the file ends before). */
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out);
 
 /** The checksum of one task whose rows lie at row[0..n) with bytes[0..n). */

@@ -5,10 +5,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "insilico/fault.h"
 #include "insilico/memory.h"
+#include "io.h"
 #include "open_file.h"
+#include "shared.h"
 
 /* Every rank leaves with the worst code of all and its message. */
 static ins_status agree(MPI_Comm comm, ins_status status) {
@@ -90,17 +94,17 @@ static ins_status open_stages(ins_store *store) {
   return status;
 }
 
-/* Seen by one rank alone, before anything collective: HDF5 hangs when only some ranks can open a
- * file. */
+/* Before HDF5 opens it: whether the file is ours to write, said in our words. */
 static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *stages,
                           bool compare) {
   ins_store_facts facts;
-  int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0)
-    return ins_fail(INS_ERR_IO, "%s: cannot be opened for writing: %s", path, strerror(errno));
+  if (ins_fault("store.open", -1)) return ins_fail(INS_ERR_IO, "%s: cannot be opened", path);
+  int fd;
+  ins_status status = ins_own_file_open(path, O_RDWR, &fd);
+  if (status != INS_OK) return status;
   close(fd);
   if (!compare) return INS_OK;
-  ins_status status = ins_store_probe(path, n_stages, stages, &facts);
+  status = ins_store_probe(path, n_stages, stages, &facts);
   if (status != INS_OK) return status;
   if (!facts.opens)
     status = ins_fail(INS_ERR_FORMAT, "%s: is not a whole results file", path);
@@ -111,13 +115,14 @@ static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *
   return status;
 }
 
-static hid_t open_parallel(MPI_Comm comm, const char *path) {
+/* Each rank for itself: rows are independent, and nothing else changes once the file is laid out.
+ * Together with others, a rank whose write failed would wait for them in HDF5's closing, and they
+ * for it. */
+static hid_t open_alone(const char *path) {
   ins_h5_quiet();
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = H5I_INVALID_HID;
-  if (H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL) >= 0 &&
-      H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0)
-    file = H5Fopen(path, H5F_ACC_RDWR, access);
-  H5Pclose(access);
+  hid_t access = ins_io_access(MPI_COMM_SELF);
+  hid_t file = access >= 0 ? H5Fopen(path, H5F_ACC_RDWR, access) : H5I_INVALID_HID;
+  if (access >= 0) H5Pclose(access);
   return file;
 }
 
@@ -125,10 +130,33 @@ static void close_stage(stage *s) {
   close_dataset(&s->status);
   close_dataset(&s->error);
   close_dataset(&s->checksum);
-  for (int v = 0; v < s->layout->n_variables; v++) close_dataset(&s->variable[v]);
+  for (int v = 0; v < s->layout->n_variables && s->variable; v++) close_dataset(&s->variable[v]);
 }
 
-/* Collective. Closes what is open; the file itself last. */
+/* The system tells only here what it could not bring to the disk. Some file systems have nothing to
+ * sync. */
+static ins_status sync_rows(const ins_store *store) {
+  const int fd = store->n ? store->stages[0].rows.fd : -1;
+  if (fd < 0 || !fsync(fd) || errno == EINVAL || errno == ENOTSUP) return INS_OK;
+  return ins_fail(INS_ERR_IO, "%s: cannot be synced: %s; make room and run the job again",
+                  store->path, strerror(errno));
+}
+
+/* Rows can be written to a file that has no name any more. */
+static ins_status check_there(const ins_store *store) {
+  struct stat ours, named;
+  const int fd = store->n ? store->stages[0].rows.fd : -1;
+  if (fd < 0 || fstat(fd, &ours)) return INS_OK;
+  if (!stat(store->path, &named) && ours.st_ino == named.st_ino && ours.st_dev == named.st_dev)
+    return INS_OK;
+  return ins_fail(
+      INS_ERR_IO,
+      "%s: vanished during the run (deleted, moved, replaced or unmounted); run the job "
+      "again",
+      store->path);
+}
+
+/* Local. Closes what is open; the file itself last. */
 static ins_status shut(ins_store *store) {
   ins_status status = INS_OK;
   for (size_t k = 0; k < store->n; k++) close_stage(&store->stages[k]);
@@ -136,7 +164,8 @@ static ins_status shut(ins_store *store) {
     status = ins_h5_fail(store->path, "cannot be synced");
   if (store->file >= 0 && H5Fclose(store->file) < 0 && status == INS_OK)
     status = ins_h5_fail(store->path, "cannot be closed");
-  if (store->n && store->stages[0].rows.fd >= 0) fsync(store->stages[0].rows.fd);
+  if (status == INS_OK) status = sync_rows(store);
+  if (status == INS_OK) status = check_there(store);
   for (size_t k = 0; k < store->n; k++) ins_rows_close(&store->stages[k].rows);
   if (store->hash.state) ins_xxh_destroy(&store->hash);
   return status;
@@ -147,6 +176,18 @@ static void store_free(ins_store *store) {
   ins_free(&store->stages);
   free(store->path);
   free(store);
+}
+
+/* Lets go of a store, whatever comes of it; `first`, if it is a failure, stays the one to tell. */
+static void abandon(ins_store *store, ins_status first) {
+  char message[INS_MESSAGE_MAX];
+  snprintf(message, sizeof message, "%s", ins_message());
+  ins_h5_quiet();
+  ins_status ignored = shut(store);
+  ins_h5_silent();
+  if (first != INS_OK) ignored = ins_fail(first, "%s", message);
+  (void)ignored;
+  store_free(store);
 }
 
 static ins_status store_new(const char *path, size_t n_stages, ins_layout *const *stages,
@@ -178,29 +219,25 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
   ins_h5_quiet();
   MPI_Comm_rank(comm, &rank);
   ins_status status = store_new(path, n_stages, stages, &store);
+  ins_status shared = ins_shared_check(comm, path);
+  if (status == INS_OK) status = shared;
   if (status == INS_OK) status = inspect(path, n_stages, stages, rank == 0);
   status = agree(comm, status);
   if (status != INS_OK) goto failed;
 
-  MPI_Comm_dup(comm, &store->comm);
-  store->file = open_parallel(store->comm, path);
-  status = store->file < 0 ? ins_h5_fail(path, "cannot be opened") : INS_OK;
-  status = agree(store->comm, status);
-  if (status == INS_OK) status = agree(store->comm, open_stages(store));
+  store->comm = comm;
+  store->file = open_alone(path);
+  status = store->file < 0 ? ins_h5_fail(path, "cannot be opened") : open_stages(store);
+  status = agree(comm, status);
   if (status == INS_OK) {
     *out = store;
+    ins_shared_warn(comm, path);
     ins_h5_silent();
     return INS_OK;
   }
-  char message[INS_MESSAGE_MAX];
-  snprintf(message, sizeof message, "%s", ins_message());
-  ins_status shutting = shut(store);
-  (void)shutting; /* the first failure is the one to tell */
-  MPI_Comm_free(&store->comm);
-  status = ins_fail(status, "%s", message);
 failed:
+  if (store) abandon(store, status);
   ins_h5_silent();
-  if (store) store_free(store);
   return status;
 }
 
@@ -209,6 +246,9 @@ ins_status ins_store_sync(ins_store *store) {
   ins_status status = INS_OK;
   if (H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
     status = ins_h5_fail(store->path, "cannot be synced");
+  if (status == INS_OK && ins_fault("store.sync", -1))
+    status = ins_fail(INS_ERR_IO, "%s: cannot be synced", store->path);
+  if (status == INS_OK) status = sync_rows(store);
   status = agree(store->comm, status);
   if (status != INS_OK) return status;
   for (size_t k = 0; k < store->n && status == INS_OK; k++)
@@ -221,9 +261,17 @@ ins_status ins_store_close(ins_store **store) {
   ins_store *s = *store;
   *store = NULL;
   ins_h5_quiet();
-  ins_status status = agree(s->comm, shut(s));
+  ins_status status = shut(s);
+  if (status == INS_OK && ins_fault("store.close", -1))
+    status = ins_fail(INS_ERR_IO, "%s: cannot be closed", s->path);
   ins_h5_silent();
-  MPI_Comm_free(&s->comm);
+  status = agree(s->comm, status);
   store_free(s);
   return status;
+}
+
+void ins_store_abandon(ins_store **store) {
+  if (!store || !*store) return;
+  abandon(*store, INS_OK);
+  *store = NULL;
 }

@@ -25,6 +25,8 @@ static void axes_may_grow(void **state) {
   assert_int_equal(go_on(full_job, none, OVERRIDES("neurons={group: 3}")), INS_OK);
   assert_int_equal(go_on(full_job, none, OVERRIDES("optimizer.lr=100,1,10")), INS_OK);
   assert_int_equal(go_on(full_job, none, OVERRIDES("output=moved.h5")), INS_OK);
+  assert_int_equal(go_on(full_job, none, OVERRIDES("io.alignment=65536")), INS_OK);
+  assert_int_equal(go_on(full_job, OVERRIDES("io.alignment=65536"), none), INS_OK);
   assert_int_equal(go_on(short_job, OVERRIDES("sweep.optimizer.kind=[sgd]"),
                          OVERRIDES("optimizer.kind=sgd,adam")),
                    INS_OK);

@@ -79,6 +79,12 @@ static void equal_jobs_have_equal_hashes(void **state) {
   other = good_job(full_job, OVERRIDES("output=there.h5"));
   assert_string_equal(job->hash, other->hash);
   ins_job_destroy(&other);
+  other = good_job(full_job, OVERRIDES("io.stripe_count=8", "io.hints={romio_no_indep_rw: true}"));
+  assert_string_equal(job->hash, other->hash);
+  ins_job_destroy(&other);
+  other = good_job(full_job, OVERRIDES("io.alignment=65536")); /* the one that the bytes show */
+  assert_string_not_equal(job->hash, other->hash);
+  ins_job_destroy(&other);
   ins_job_destroy(&job);
 }
 
@@ -99,7 +105,7 @@ static void an_experiment_without_keys_has_the_common_ones(void **state) {
   (void)state;
   ins_job *job =
       good_job("experiment: response\nmodel: m\noutput: o.h5\nneurons: {group: [28, 30]}\n", NULL);
-  assert_int_equal(ins_value_count(job->settings), 7);
+  assert_int_equal(ins_value_count(job->settings), 8);
   assert_json(job->settings, "neurons", "{\"group\":[28,30]}");
   ins_job_destroy(&job);
 }

@@ -62,7 +62,7 @@ static const wrong_job wrong_jobs[] = {
     {JOB "postprocess:\n- {kind: temporal_gaussian}\n- {kind: norm_clip, norms: 1}\n", NULL,
      ".yaml:7:21: postprocess.1 of kind norm_clip", "did you mean 'norm'?"},
     {JOB "zzz: 1\n", NULL, ".yaml:5:1: ",
-     "; valid keys: experiment, model, session, neurons, sweep, seed, compat, output, seeds"},
+     "; valid keys: experiment, model, session, neurons, sweep, seed, compat, output, io, seeds"},
     {"experiment: response\nmodel: m\noutput: o\nreps: 3\n", NULL,
      ".yaml:4:1: ", "has no key 'reps'"},
     {JOB, "optimizer.lrr=3", "override 1 (optimizer.lrr=3): optimizer of kind sgd has no key 'lrr'",

@@ -435,7 +435,10 @@ static void the_journal_tells_stages_apart(void **state) {
     const char *event = ins_value_text_or(ins_map_get(e, "event"), "");
     const char *stage = ins_value_text_or(ins_map_get(e, "stage"), "");
     if (!strcmp(event, "batch"))
-      batches[!strcmp(stage, "fields") ? FIELDS : !strcmp(stage, "bars") ? BARS : INDICES]++;
+      batches[!strcmp(stage, "fields") ? FIELDS
+              : !strcmp(stage, "bars") ? BARS
+                                       : INDICES] +=
+          (size_t)ins_value_int_or(ins_map_get(e, "n"), 0);
     if (strcmp(event, "failure")) continue;
     failures++;
     assert_string_equal(stage, "bars");

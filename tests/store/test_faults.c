@@ -9,7 +9,8 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 
-#include "store/parts.h"
+#include "insilico/fault.h"
+#include "store/open_file.h"
 
 typedef struct world {
   char *folder, *path, *part;
@@ -183,6 +184,127 @@ static void a_write_that_fails_is_told_and_leaves_the_task_pending(void **state)
   fixture_free(&r);
 }
 
+static void provoke(const char *fault) {
+  if (fault)
+    setenv("INS_FAULT", fault, 1);
+  else
+    unsetenv("INS_FAULT");
+  OK(ins_fault_check());
+}
+
+static void write_all(const char *path, ins_layout *layout) {
+  ins_store *store;
+  OK(ins_store_create(path, 1, &layout, NULL));
+  OK(ins_store_open(MPI_COMM_SELF, path, 1, &layout, &store));
+  fixture_write_range(store, layout, 0, ins_layout_tasks(layout), SIZE_MAX);
+  fixture_write_summaries(store, layout);
+  OK(ins_store_close(&store));
+}
+
+/* Between data and status, and between status and checksum, a row is not there yet. */
+static void a_row_is_there_once_its_checksum_is(void **state) {
+  world *w = *state;
+  static const char *const faults[] = {"store.write:5", "store.write.status:5",
+                                       "store.write.checksum:5"};
+  char *whole = ins_format("%s/whole.h5", w->folder);
+  size_t tasks[24];
+  uint8_t done[24], said[24];
+  ins_status status[24] = {INS_OK};
+  for (size_t k = 0; k < 24; k++) tasks[k] = k;
+  write_all(whole, w->layout);
+  for (size_t i = 0; i < 3; i++) {
+    ins_store *store;
+    fixture_rows r = fixture_fill(w->layout, 4, tasks + 4);
+    OK(ins_store_create(w->path, 1, &w->layout, NULL));
+    OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store));
+    provoke(faults[i]);
+    assert_int_equal(ins_store_write(store, 0, 4, tasks + 4, r.rows, status), INS_ERR_IO);
+    assert_non_null(strstr(ins_message(), "task 5"));
+    OK(ins_store_verify(store, 0, 0, 24, done));
+    OK(ins_store_states(store, 0, 24, tasks, said));
+    for (size_t k = 0; k < 24; k++) {
+      assert_int_equal(done[k], INS_TASK_PENDING);
+      assert_int_equal(said[k], i == 2 && k >= 4 && k < 8 ? INS_TASK_DONE : INS_TASK_PENDING);
+    }
+    provoke(NULL);
+    fixture_write_range(store, w->layout, 0, 24, SIZE_MAX);
+    fixture_write_summaries(store, w->layout);
+    OK(ins_store_close(&store));
+    fixture_same(whole, w->path);
+    fixture_free(&r);
+  }
+  free(whole);
+}
+
+/* Each site fails in order, and nothing is left that would be in the way of the next try. */
+static void whatever_fails_is_told_and_can_be_tried_again(void **state) {
+  world *w = *state;
+  ins_store *store;
+  float mean[15] = {0};
+  size_t task = 3, kept;
+  double response;
+  uint8_t done[24];
+  static const char *const making[] = {"store.lay_out", "store.reserve", "store.publish"};
+  for (size_t i = 0; i < 3; i++) {
+    provoke(making[i]);
+    assert_int_equal(ins_store_create(w->path, 1, &w->layout, NULL), INS_ERR_IO);
+    assert_false(exists(w->path) || exists(w->part));
+  }
+  provoke("store.open");
+  OK(ins_store_create(w->path, 1, &w->layout, NULL));
+  assert_int_equal(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store), INS_ERR_IO);
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store));
+  fixture_write_range(store, w->layout, 0, 24, SIZE_MAX);
+  provoke("store.write.summary store.read:3 store.sync store.close");
+  assert_int_equal(ins_store_write_summary(store, 0, MEAN, 0, mean), INS_ERR_IO);
+  OK(ins_store_write_summary(store, 0, MEAN, 0, mean));
+  assert_int_equal(ins_store_read(store, 0, RESPONSE, 1, &task, 0, 1, &response), INS_ERR_IO);
+  OK(ins_store_read(store, 0, RESPONSE, 1, &task, 0, 1, &response));
+  assert_int_equal(ins_store_sync(store), INS_ERR_IO);
+  OK(ins_store_sync(store));
+  provoke("store.verify:7 store.close");
+  OK(ins_store_verify(store, 0, 0, 24, done));
+  for (size_t k = 0; k < 24; k++)
+    assert_int_equal(done[k], k == 7 ? INS_TASK_PENDING : INS_TASK_DONE);
+  assert_int_equal(ins_store_close(&store), INS_ERR_IO);
+  assert_null(store);
+  provoke("store.relayout");
+  assert_int_equal(ins_store_relayout(w->path, w->path, 1, &w->layout, NULL, &kept), INS_ERR_IO);
+  assert_false(exists(w->part));
+  OK(ins_store_relayout(w->path, w->path, 1, &w->layout, NULL, &kept));
+  assert_int_equal(kept, 24);
+  provoke(NULL);
+}
+
+static void states_are_what_the_file_says(void **state) {
+  world *w = *state;
+  ins_store *store;
+  uint8_t said[24];
+  const size_t all[] = {0, 1, 2, 3, 7, 8, 23}, none[] = {24}, backwards[] = {4, 3},
+               twice[] = {4, 4};
+  OK(ins_store_create(w->path, 1, &w->layout, NULL));
+  OK(ins_store_open(MPI_COMM_SELF, w->path, 1, &w->layout, &store));
+  fixture_write_range(store, w->layout, 1, 2, 2);
+  fixture_write_range(store, w->layout, 8, 16, SIZE_MAX);
+  OK(ins_store_states(store, 0, 7, all, said));
+  const uint8_t expected[] = {0, 1, 2, 0, 0, 1, 1};
+  assert_memory_equal(said, expected, 7);
+  OK(ins_store_states(store, 0, 0, NULL, NULL));
+  assert_int_equal(ins_store_states(store, 0, 1, none, said), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_states(store, 0, 2, backwards, said), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_states(store, 0, 2, twice, said), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_states(store, 1, 1, all, said), INS_ERR_INTERNAL);
+
+  /* A value that is no state, as damage leaves it. */
+  const int8_t strange = 77;
+  int fd = open(w->path, O_RDWR);
+  assert_int_equal(pwrite(fd, &strange, 1, (off_t)store->stages[0].rows.status.offset + 8), 1);
+  close(fd);
+  OK(ins_store_states(store, 0, 7, all, said));
+  assert_int_equal(said[5], INS_TASK_PENDING);
+  OK(ins_store_close(&store));
+}
+
 static void what_a_killed_run_left_behind_is_no_hindrance(void **state) {
   world *w = *state;
   FILE *file = fopen(w->part, "w");
@@ -219,6 +341,9 @@ int main(int argc, char **argv) {
       TEST(folders_that_are_none_or_missing_are_said),
       TEST(a_full_disk_is_known_before_the_run),
       TEST(a_write_that_fails_is_told_and_leaves_the_task_pending),
+      TEST(a_row_is_there_once_its_checksum_is),
+      TEST(whatever_fails_is_told_and_can_be_tried_again),
+      TEST(states_are_what_the_file_says),
       TEST(what_a_killed_run_left_behind_is_no_hindrance),
       TEST(names_that_the_file_cannot_hold_are_refused),
   };

@@ -2,6 +2,12 @@
 /* Several ranks write one file; the bytes must be those that one rank writes. */
 #include "fixture.h"
 
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "insilico/journal.h"
+
 static int n_ranks, rank;
 static char *folder;
 
@@ -127,6 +133,74 @@ static void failing_to_open_is_shared(void **state) {
   ins_layout_destroy(&layout);
 }
 
+/* A folder of its own in the same place, as /tmp is on every node; undone by leave. */
+static int enter_other_node(void) {
+  int before = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  if (before >= 0 && unshare(CLONE_NEWNS) == 0 &&
+      mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+      mount("node", folder, "tmpfs", 0, "size=4m") == 0)
+    return before;
+  if (before >= 0) close(before);
+  return -1;
+}
+
+static void leave_other_node(int before) {
+  umount(folder);
+  assert_int_equal(setns(before, CLONE_NEWNS), 0);
+  close(before);
+}
+
+static void put(const char *path, const void *bytes, size_t n) {
+  FILE *file = fopen(path, "wb");
+  assert_int_equal(fwrite(bytes, 1, n, file), n);
+  fclose(file);
+}
+
+static void opening_is_refused_to_all(const char *path, ins_layout *layout) {
+  ins_store *store;
+  char host[MPI_MAX_PROCESSOR_NAME];
+  int length;
+  MPI_Get_processor_name(host, &length);
+  assert_int_equal(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store), INS_ERR_IO);
+  assert_null(store);
+  assert_non_null(strstr(ins_message(), "does not see the results file that rank 0"));
+  assert_non_null(strstr(ins_message(), host));
+}
+
+static void a_folder_that_nodes_do_not_share_is_refused(void **state) {
+  (void)state;
+  ins_layout *layout = fixture_small();
+  ins_store *store;
+  ins_lock *lock = NULL;
+  char *path = shared("unshared.h5"), *beside = shared("unshared.lock");
+  static const char other[] = "host b, process 1, run 00112233445566778899aabbccddeeff\n";
+  const bool apart = n_ranks > 1 && rank == n_ranks - 1;
+  int before = -1, missing;
+  if (rank == 0) OK(ins_lock_take(path, 0, &lock));
+  create(path, layout, NULL);
+  size_t n;
+  unsigned char *bytes = fixture_read(path, &n);
+  if (apart) before = enter_other_node();
+  missing = apart && before < 0;
+  MPI_Allreduce(MPI_IN_PLACE, &missing, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  if (missing) print_message("a name space of mounts is not allowed here\n");
+  for (int what = 0; what < 2 && n_ranks > 1 && !missing; what++) {
+    /* The same bytes, as a run before left them there; and with the lock of another run. */
+    if (apart) put(path, bytes, n);
+    if (apart && what == 1) put(beside, other, sizeof other - 1);
+    opening_is_refused_to_all(path, layout);
+  }
+  if (before >= 0) leave_other_node(before);
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
+  OK(ins_store_close(&store));
+  ins_lock_release(&lock);
+  free(bytes);
+  free(path);
+  free(beside);
+  ins_layout_destroy(&layout);
+  if (missing) skip();
+}
+
 static void rows_of_others_can_be_read_after_a_barrier(void **state) {
   (void)state;
   ins_layout *layout = fixture_small();
@@ -153,6 +227,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(bytes_do_not_depend_on_ranks_and_deals),
       cmocka_unit_test(bytes_do_not_depend_on_what_was_cut_off_and_resumed),
       cmocka_unit_test(failing_to_open_is_shared),
+      cmocka_unit_test(a_folder_that_nodes_do_not_share_is_refused),
       cmocka_unit_test(rows_of_others_can_be_read_after_a_barrier),
   };
   char name[4096] = "";

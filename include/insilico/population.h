@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/** What experiments share: the neurons a job asks for, the units of its axes, its sweeps. Private
- * to the room. (Not the room `population`, which analyses results.) */
-#ifndef INSILICO_EXPERIMENT_POPULATION_H
-#define INSILICO_EXPERIMENT_POPULATION_H
+/** What experiments share: the neurons a job asks for, the units of its axes, its sweeps. (Not the
+ * room `population`, which analyses results.) */
+#ifndef INSILICO_POPULATION_H
+#define INSILICO_POPULATION_H
 
 #include "insilico/experiment.h"
 #include "insilico/stimulus.h"

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan_estimate.h"
+
+#include <math.h>
+
+#include "insilico/store.h"
+
+/* With fewer than about eight batches a rank the last ones leave others waiting. */
+static size_t useful_ranks(size_t n_batches) {
+  return n_batches < 8 ? 1 : n_batches / 8;
+}
+
+double ins_plan_seconds(const ins_plan *plan, size_t ranks) {
+  double seconds = 0;
+  for (size_t k = 0; k < plan->stages.n; k++) {
+    size_t used = plan->stage[k].ranks < ranks ? plan->stage[k].ranks : ranks;
+    seconds += plan->stage[k].seconds / (double)used;
+  }
+  return seconds;
+}
+
+/* Finished tasks of results that are there already; 0 when there are none to go on with. */
+static size_t tasks_done(const ins_ready *ready) {
+  ins_store_summary summary = {0};
+  const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), "");
+  size_t n = 0;
+  if (ins_store_summarise(output, false, &summary) == INS_OK &&
+      ins_job_continues(ready->job,
+                        ins_value_text_or(ins_map_get(summary.attributes, "job"), "")) == INS_OK)
+    n = summary.n_done;
+  ins_store_summary_clear(&summary);
+  return n;
+}
+
+static ins_status estimate_stage(const ins_experiment *experiment, void *state, ins_plan *plan,
+                                 size_t k) {
+  ins_estimate *e = &plan->stage[k], *all = &plan->all;
+  ins_status status = experiment->cost(state, k, &e->bytes, &e->seconds_per_task);
+  if (status != INS_OK) return status;
+  e->n_tasks = ins_layout_tasks(plan->stages.layout[k]);
+  e->n_batches = ins_layout_batches(plan->stages.layout[k]);
+  e->ranks = useful_ranks(e->n_batches);
+  e->seconds = e->seconds_per_task * (double)e->n_tasks;
+  all->n_tasks += e->n_tasks;
+  all->n_batches += e->n_batches;
+  all->seconds += e->seconds;
+  if (e->ranks > all->ranks) all->ranks = e->ranks;
+  all->bytes = fmax(all->bytes, e->bytes);
+  all->seconds_per_task = fmax(all->seconds_per_task, e->seconds_per_task);
+  return INS_OK;
+}
+
+ins_status ins_plan_make(const ins_ready *ready, ins_plan *plan) {
+  const ins_experiment *experiment = ready->job->experiment->ops;
+  ins_experiment_context context = {.job = ready->job,
+                                    .model = ready->model,
+                                    .source = ready->source,
+                                    .kernels = ins_kernels_best(),
+                                    .speaks = true};
+  void *state = NULL;
+  *plan = (ins_plan){.ready = ready};
+  ins_status status = experiment->setup(&context, &state, &plan->stages);
+  if (status == INS_OK) status = ins_store_check(plan->stages.n, plan->stages.layout);
+  for (size_t k = 0; k < plan->stages.n && status == INS_OK; k++)
+    status = estimate_stage(experiment, state, plan, k);
+  if (status == INS_OK) {
+    plan->file_bytes = ins_store_size(plan->stages.n, plan->stages.layout);
+    plan->n_done = tasks_done(ready);
+  }
+  if (state) experiment->teardown(&state);
+  if (status != INS_OK) ins_plan_clear(plan);
+  return status;
+}
+
+void ins_plan_clear(ins_plan *plan) {
+  ins_stages_clear(&plan->stages);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of submit: which words are jobs, which are overrides, which are sbatch's. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "insilico/file.h"
+#include "insilico/memory.h"
+#include "submit.h"
+
+/* Options of sbatch 19.05 to 24.11 (man sbatch): a letter if it has one, and whether the value may
+ * be the next word. */
+static const struct known {
+  const char *name;
+  char letter;
+  bool value;
+} known[] = {
+    {"account", 'A', true},
+    {"acctg-freq", 0, true},
+    {"batch", 0, true},
+    {"bb", 0, true},
+    {"bbf", 0, true},
+    {"begin", 'b', true},
+    {"chdir", 'D', true},
+    {"cluster-constraint", 0, true},
+    {"clusters", 'M', true},
+    {"comment", 0, true},
+    {"constraint", 'C', true},
+    {"container", 0, true},
+    {"contiguous", 0, false},
+    {"core-spec", 'S', true},
+    {"cores-per-socket", 0, true},
+    {"cpu-freq", 0, true},
+    {"cpus-per-gpu", 0, true},
+    {"cpus-per-task", 'c', true},
+    {"deadline", 0, true},
+    {"delay-boot", 0, true},
+    {"dependency", 'd', true},
+    {"distribution", 'm', true},
+    {"error", 'e', true},
+    {"exclude", 'x', true},
+    {"exclusive", 0, false},
+    {"export", 0, true},
+    {"export-file", 0, true},
+    {"extra-node-info", 'B', true},
+    {"get-user-env", 0, false},
+    {"gid", 0, true},
+    {"gpus", 'G', true},
+    {"gpus-per-node", 0, true},
+    {"gpus-per-task", 0, true},
+    {"gres", 0, true},
+    {"hint", 0, true},
+    {"hold", 'H', false},
+    {"ignore-pbs", 0, false},
+    {"input", 'i', true},
+    {"job-name", 'J', true},
+    {"kill-on-invalid-dep", 0, true},
+    {"licenses", 'L', true},
+    {"mail-type", 0, true},
+    {"mail-user", 0, true},
+    {"mcs-label", 0, true},
+    {"mem", 0, true},
+    {"mem-bind", 0, true},
+    {"mem-per-cpu", 0, true},
+    {"mem-per-gpu", 0, true},
+    {"mincpus", 0, true},
+    {"network", 0, true},
+    {"nice", 0, false},
+    {"no-kill", 'k', false},
+    {"no-requeue", 0, false},
+    {"nodefile", 'F', true},
+    {"nodelist", 'w', true},
+    {"nodes", 'N', true},
+    {"ntasks", 'n', true},
+    {"ntasks-per-core", 0, true},
+    {"ntasks-per-node", 0, true},
+    {"ntasks-per-socket", 0, true},
+    {"output", 'o', true},
+    {"overcommit", 'O', false},
+    {"oversubscribe", 's', false},
+    {"partition", 'p', true},
+    {"power", 0, true},
+    {"prefer", 0, true},
+    {"priority", 0, true},
+    {"profile", 0, true},
+    {"propagate", 0, false},
+    {"qos", 'q', true},
+    {"reboot", 0, false},
+    {"requeue", 0, false},
+    {"reservation", 0, true},
+    {"sockets-per-node", 0, true},
+    {"spread-job", 0, false},
+    {"switches", 0, true},
+    {"thread-spec", 0, true},
+    {"threads-per-core", 0, true},
+    {"time", 't', true},
+    {"time-min", 0, true},
+    {"tmp", 0, true},
+    {"tres-bind", 0, true},
+    {"tres-per-task", 0, true},
+    {"uid", 0, true},
+    {"use-min-nodes", 0, false},
+    {"verbose", 'v', false},
+    {"wait", 'W', false},
+    {"wait-all-nodes", 0, true},
+    {"wckey", 0, true},
+};
+enum { N_KNOWN = sizeof known / sizeof known[0] };
+
+/* What submit sets itself, and what to do instead. */
+static const struct reserved {
+  const char *name, *instead;
+} reserved[] = {
+    {"array", "several JOBs become an array by themselves"},
+    {"signal", "signal_seconds in a site file says how long before the limit"},
+    {"wrap", "the script is the one that insilico writes"},
+    {"parsable", "--json prints the answer for scripts"},
+    {"open-mode", "the log of all turns of a job is one file"},
+    {"test-only", "--dry-run shows the script"},
+};
+enum { N_RESERVED = sizeof reserved / sizeof reserved[0] };
+
+/* ---- a list of options ----------------------------------------------------------------------- */
+
+static bool same_name(const char *a, const char *b) {
+  const size_t n = strcspn(a, "=");
+  return strncmp(a, b, n) == 0 && (b[n] == '=' || !b[n]);
+}
+
+const char *ins_sbatch_option(const ins_sbatch_options *options, const char *name) {
+  const size_t n = strlen(name);
+  for (size_t i = 0; i < options->n; i++) {
+    const char *s = options->text[i] + 2;
+    if (strncmp(s, name, n) == 0 && (s[n] == '=' || !s[n])) return s[n] ? s + n + 1 : s + n;
+  }
+  return NULL;
+}
+
+/* Takes `text`; NULL is out of memory. An option of that name is replaced. */
+static ins_status take(ins_sbatch_options *options, char *text) {
+  if (!text) return INS_ERR_MEMORY;
+  for (size_t i = 0; i < options->n; i++)
+    if (same_name(options->text[i], text)) {
+      free(options->text[i]);
+      options->text[i] = text;
+      return INS_OK;
+    }
+  ins_status status =
+      ins_grow(&options->text, &options->capacity, options->n + 1, sizeof *options->text);
+  if (status == INS_OK)
+    options->text[options->n++] = text;
+  else
+    free(text);
+  return status;
+}
+
+ins_status ins_sbatch_options_default(ins_sbatch_options *options, const char *format, ...) {
+  char *text = NULL;
+  va_list args;
+  va_start(args, format);
+  if (vasprintf(&text, format, args) < 0) text = NULL;
+  va_end(args);
+  if (!text) return ins_fail(INS_ERR_MEMORY, "out of memory for options of sbatch");
+  for (size_t i = 0; i < options->n; i++)
+    if (same_name(options->text[i], text)) {
+      free(text);
+      return INS_OK;
+    }
+  return take(options, text);
+}
+
+void ins_sbatch_options_clear(ins_sbatch_options *options) {
+  for (size_t i = 0; i < options->n; i++) free(options->text[i]);
+  ins_free(&options->text);
+  options->n = options->capacity = 0;
+}
+
+/* ---- words to options ------------------------------------------------------------------------ */
+
+static const struct known *find_known(const char *name, size_t n) {
+  for (size_t i = 0; i < N_KNOWN; i++)
+    if (strlen(known[i].name) == n && strncmp(known[i].name, name, n) == 0) return &known[i];
+  return NULL;
+}
+
+static const struct known *find_letter(char letter) {
+  for (size_t i = 0; i < N_KNOWN; i++)
+    if (known[i].letter == letter) return &known[i];
+  return NULL;
+}
+
+static ins_status refuse_reserved(const char *name, size_t n) {
+  for (size_t i = 0; i < N_RESERVED; i++)
+    if (strlen(reserved[i].name) == n && strncmp(reserved[i].name, name, n) == 0)
+      return ins_fail(INS_ERR_ARGUMENT, "--%s is set by submit itself: %s", reserved[i].name,
+                      reserved[i].instead);
+  return INS_OK;
+}
+
+static ins_status refuse_unknown(const char *word) {
+  const char *names[N_KNOWN];
+  char name[64];
+  for (size_t i = 0; i < N_KNOWN; i++) names[i] = known[i].name;
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+  const char *near = ins_text_nearest(name, names, N_KNOWN);
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "'%.100s' is no option of submit, and none of sbatch that is known here%s%s%s; "
+                  "what stands behind `--` is passed on as it is",
+                  word, near ? " (did you mean '--" : "", near ? near : "", near ? "'?)" : "");
+}
+
+/* The value in the next word, *i moves there. */
+static ins_status next_word(const char *const *words, size_t n, size_t *i, const char **value) {
+  const char *option = words[*i];
+  if (*i + 1 >= n) return ins_fail(INS_ERR_ARGUMENT, "%.100s needs a value", option);
+  *value = words[++*i];
+  return INS_OK;
+}
+
+static ins_status take_short(ins_sbatch_options *options, const char *const *words, size_t n,
+                             size_t *i) {
+  const char *word = words[*i], *value = word + 2;
+  const struct known *option = find_letter(word[1]);
+  if (!option)
+    return ins_fail(INS_ERR_ARGUMENT, "'%.100s' is no option of sbatch that is known here", word);
+  if (!option->value && *value)
+    return ins_fail(INS_ERR_ARGUMENT, "'%.100s': -%c takes no value; write options apart", word,
+                    word[1]);
+  ins_status status = INS_OK;
+  if (!option->value) return take(options, ins_format("--%s", option->name));
+  if (!*value) status = next_word(words, n, i, &value);
+  return status == INS_OK ? take(options, ins_format("--%s=%s", option->name, value)) : status;
+}
+
+/* One option at words[*i], which is left at the last word taken. `any`: unknown ones are passed on.
+ */
+static ins_status take_option(ins_sbatch_options *options, const char *const *words, size_t n,
+                              size_t *i, bool any) {
+  const char *word = words[*i], *value = NULL;
+  if (word[0] != '-' || !word[1])
+    return ins_fail(INS_ERR_ARGUMENT, "'%.100s' is no option; options of sbatch begin with '-'",
+                    word);
+  if (word[1] != '-') return take_short(options, words, n, i);
+  const size_t length = strcspn(word + 2, "=");
+  const struct known *option = find_known(word + 2, length);
+  ins_status status = refuse_reserved(word + 2, length);
+  if (status == INS_OK && !option && !any) status = refuse_unknown(word);
+  if (status != INS_OK) return status;
+  const bool apart = !word[2 + length] && (option ? option->value
+                                                  : *i + 1 < n && words[*i + 1][0] != '-');
+  if (!apart) return take(options, ins_format("%s", word));
+  status = next_word(words, n, i, &value);
+  return status == INS_OK ? take(options, ins_format("%s=%s", word, value)) : status;
+}
+
+ins_status ins_sbatch_options_add(ins_sbatch_options *options, const char *const *words, size_t n) {
+  ins_status status = INS_OK;
+  for (size_t i = 0; i < n && status == INS_OK; i++)
+    status = take_option(options, words, n, &i, true);
+  return status;
+}
+
+/* ---- all words ------------------------------------------------------------------------------- */
+
+static bool is_override(const char *word) {
+  return (strchr(word, '=') || word[0] == '~') && !ins_file_exists(word);
+}
+
+static ins_status check_order(const ins_submit_order *order) {
+  if (order->n_jobs == 0)
+    return ins_fail(INS_ERR_ARGUMENT, "usage: insilico submit JOB ... [key=value ...]");
+  if (order->n_jobs > 1 && order->n_overrides)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "'%.100s' changes one JOB, but %zu are given; submit them one by one",
+                    order->overrides[0], order->n_jobs);
+  return INS_OK;
+}
+
+ins_status ins_submit_read(const ins_arguments *arguments, ins_submit_order *order) {
+  const size_t n = arguments->n_words;
+  *order = (ins_submit_order){0};
+  ins_status status = ins_alloc(n, sizeof *order->jobs, &order->jobs);
+  if (status == INS_OK) status = ins_alloc(n, sizeof *order->overrides, &order->overrides);
+  for (size_t i = 0; i < n && status == INS_OK; i++) {
+    const char *word = arguments->words[i];
+    if (strcmp(word, "--") == 0) {
+      status = ins_sbatch_options_add(&order->given, arguments->words + i + 1, n - i - 1);
+      break;
+    }
+    if (word[0] == '-')
+      status = take_option(&order->given, arguments->words, n, &i, false);
+    else if (is_override(word))
+      order->overrides[order->n_overrides++] = word;
+    else
+      order->jobs[order->n_jobs++] = word;
+  }
+  return status == INS_OK ? check_order(order) : status;
+}
+
+void ins_submit_order_clear(ins_submit_order *order) {
+  ins_free(&order->jobs);
+  ins_free(&order->overrides);
+  ins_sbatch_options_clear(&order->given);
+}
+
+/* ---- times ----------------------------------------------------------------------------------- */
+
+/* Up to three numbers with colons between them; their count, 0 when there is anything else. */
+static int read_numbers(const char *s, double out[3]) {
+  for (int n = 0; n < 3;) {
+    const size_t digits = strspn(s, "0123456789");
+    if (digits == 0 || digits > 9) return 0;
+    out[n++] = strtod(s, NULL); /* stops at the colon */
+    s += digits;
+    if (!*s) return n;
+    if (*s++ != ':') return 0;
+  }
+  return 0;
+}
+
+bool ins_submit_time(const char *text, double *seconds) {
+  static const double after_day[] = {3600, 60, 1}, clock[4][3] = {{0}, {60}, {60, 1}, {3600, 60, 1}};
+  const char *dash = strchr(text, '-');
+  double part[3], total = 0;
+  if (!strcasecmp(text, "unlimited") || !strcasecmp(text, "infinite")) {
+    *seconds = INFINITY;
+    return true;
+  }
+  if (dash) {
+    const size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 6 || text + digits != dash) return false;
+    total = 86400 * strtod(text, NULL);
+    text = dash + 1;
+  }
+  const int n = read_numbers(text, part);
+  for (int k = 0; k < n; k++) total += part[k] * (dash ? after_day[k] : clock[n][k]);
+  if (n == 0 || !(total > 0)) return false;
+  *seconds = total;
+  return true;
+}
+
+char *ins_submit_time_text(double seconds, char *out, size_t size) {
+  const long s = (long)ceil(seconds), days = s / 86400;
+  if (days)
+    snprintf(out, size, "%ld-%02ld:%02ld:%02ld", days, s / 3600 % 24, s / 60 % 60, s % 60);
+  else
+    snprintf(out, size, "%02ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+  return out;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* From a plan to a request: ranks, memory, time. */
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "submit.h"
+
+/* Times are measured on the machine that submits, and other nodes are slower by half at times. */
+static const double time_margin = 1.5, memory_margin = 1.25;
+/* Reading the model, verifying what is there, closing the file. */
+static const double start_seconds = 300;
+/* The program, MPI and HDF5 take this before any model is there. */
+enum { PROGRAM_MIB = 256 };
+/* A rank with less work than this is not worth the waiting for it. */
+static const double least_work_seconds = 60;
+
+static ins_status count_of(const ins_sbatch_options *given, const char *name, size_t *out) {
+  const char *text = ins_sbatch_option(given, name);
+  char *end;
+  *out = 0;
+  if (!text) return INS_OK;
+  const long n = strtol(text, &end, 10);
+  if (end == text || n < 1 || (*end && *end != '-' && *end != ','))
+    return ins_fail(INS_ERR_ARGUMENT, "--%s is '%.60s'; expected a number of at least 1", name,
+                    text);
+  *out = (size_t)n;
+  return INS_OK;
+}
+
+static double time_of(const ins_value *site, const char *key) {
+  double seconds = 0;
+  ins_submit_time(ins_value_text_or(ins_map_get(site, key), ""), &seconds);
+  return seconds;
+}
+
+static double share_left(const ins_submit_left *left) {
+  return left->n_tasks ? (double)(left->n_tasks - left->n_done) / (double)left->n_tasks : 0;
+}
+
+/* The most worth asking for, as in the plan, of what is left. */
+static size_t worth_asking(const ins_submit_left *left, size_t most) {
+  const double share = share_left(left);
+  const double batches = floor(share * (double)left->n_batches / 8);
+  const double busy = ceil(share * left->seconds / least_work_seconds);
+  const double ranks = fmin(fmin(batches, busy), (double)most);
+  return ranks < 1 ? 1 : (size_t)ranks;
+}
+
+static ins_status choose_ranks(const ins_submit_left *left, const ins_sbatch_options *given,
+                               const ins_value *site, size_t *ranks) {
+  size_t nodes, per_node;
+  ins_status status = count_of(given, "ntasks", ranks);
+  if (status == INS_OK) status = count_of(given, "nodes", &nodes);
+  if (status == INS_OK) status = count_of(given, "ntasks-per-node", &per_node);
+  if (status != INS_OK || *ranks) return status;
+  if (nodes && per_node)
+    *ranks = nodes * per_node;
+  else
+    *ranks = worth_asking(left, (size_t)ins_value_int_or(ins_map_get(site, "max_ranks"), 128));
+  return INS_OK;
+}
+
+static ins_status choose_time(const ins_sbatch_options *given, const ins_value *site,
+                              ins_submit_needs *needs) {
+  const char *text = ins_sbatch_option(given, "time");
+  const double signal = (double)ins_value_int_or(ins_map_get(site, "signal_seconds"), 120);
+  if (text && !ins_submit_time(text, &needs->seconds))
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "--time is '%.60s'; expected minutes, H:M:S or D-H:M:S, as Slurm reads it",
+                    text);
+  if (!text) {
+    const double wanted = needs->seconds_left * time_margin + start_seconds + signal;
+    needs->seconds = fmin(fmax(wanted, time_of(site, "min_time")), time_of(site, "max_time"));
+    needs->seconds = 60 * ceil(needs->seconds / 60); /* Slurm counts minutes */
+  }
+  needs->signal_seconds = (int)fmax(1, fmin(signal, needs->seconds / 4));
+  return INS_OK;
+}
+
+/* Two more than the plan says: a chain cannot grow. */
+static size_t links_of(const ins_submit_needs *needs, const ins_value *site) {
+  const double most = (double)ins_value_int_or(ins_map_get(site, "max_requeues"), 100) + 1;
+  const double useful = fmax(60, needs->seconds - needs->signal_seconds - start_seconds);
+  return (size_t)fmin(most, ceil(needs->seconds_left * time_margin / useful) + 2);
+}
+
+ins_status ins_submit_size(const ins_submit_left *left, const ins_sbatch_options *given,
+                           const ins_value *site, ins_submit_needs *needs) {
+  *needs = (ins_submit_needs){0};
+  ins_status status = choose_ranks(left, given, site, &needs->ranks);
+  if (status != INS_OK) return status;
+  /* However little is left, the last task takes its time. */
+  needs->seconds_left = fmax(share_left(left) * left->seconds_on(left->plan, needs->ranks),
+                             left->n_done < left->n_tasks ? left->seconds_per_task : 0);
+  needs->mib_per_rank = (size_t)ceil(left->bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
+  status = choose_time(given, site, needs);
+  if (status == INS_OK) needs->links = links_of(needs, site);
+  return status;
+}
