@@ -59,7 +59,13 @@ static inline ins_status run(const char *settings, bool fresh, ins_run_report *r
   assert_int_equal(ins_job_json(job, &json), INS_OK);
   assert_int_equal(ins_map_take(attributes, "job", ins_value_text(json.data)), INS_OK);
   ins_experiment_context context = {.job = job, .kernels = ins_kernels_best()};
-  ins_run_options options = {.fresh = fresh, .quiet = true, .computing_master = -1, .deadline_s = 300};
+  int size;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  ins_run_options options = {.fresh = fresh,
+                             .quiet = true,
+                             .computing_master = -1,
+                             .group = size > 6 ? 3 : 0, /* with foremen */
+                             .deadline_s = 300};
   ins_status status =
       ins_run(MPI_COMM_WORLD, registry[0].ops, &context, attributes, &options, report);
   ins_text_free(&json);
