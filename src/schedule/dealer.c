@@ -6,6 +6,8 @@
 
 #include "insilico/memory.h"
 
+enum { LOOKS_IN_DEADLINE = 32 };
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 void link_stamp(pair_end *l, message *m) {
@@ -159,13 +161,18 @@ static void note_heard(member *w, const message *m, double now) {
   w->awaited_since = now;
 }
 
+static void welcome_back(dealer *d, int k, double now) {
+  d->members[k].silent = false;
+  d->members[k].awaited_since = now;
+  if (d->owner.silence) d->owner.silence(d->owner.self, k, 0);
+}
+
 void dealer_hear(dealer *d, int from, const message *m, double now) {
   member *w = &d->members[from];
   if (!link_note(&w->link, m, now)) give_up(d, "messages between ranks were lost");
   if (d->lost || !w->present) return;
   note_heard(w, m, now);
-  if (w->silent && d->owner.silence) d->owner.silence(d->owner.self, from, 0);
-  w->silent = false;
+  if (w->silent) welcome_back(d, from, now);
   if (m->kind == WANT && !w->waiting) {
     w->waiting = true;
     d->n_waiting++;
@@ -202,9 +209,10 @@ static bool somebody_works(const dealer *d) {
 static void look_after(dealer *d, int k, double now) {
   member *w = &d->members[k];
   const double quiet = now - w->link.heard_at, deadline = d->terms.deadline_s;
+  if (w->silent) return;
   if (w->awaited && now - w->awaited_since > 2 * deadline)
     give_up(d, "messages between ranks were lost");
-  if (quiet <= deadline || w->silent) return;
+  if (quiet <= deadline) return;
   w->silent = true;
   if (d->owner.silence) d->owner.silence(d->owner.self, k, quiet);
   withdraw(d, w);
@@ -220,6 +228,8 @@ static void forgive(dealer *d, double now) {
 void dealer_tick(dealer *d, double now) {
   if (now - d->ticked_at > d->terms.deadline_s / 4) forgive(d, now);
   d->ticked_at = now;
+  if (now - d->looked_at < d->terms.deadline_s / LOOKS_IN_DEADLINE) return;
+  d->looked_at = now;
   for (int k = 0; k < d->terms.n_members; k++)
     if (d->members[k].present) look_after(d, k, now);
   deal_to_all(d, now);

@@ -63,7 +63,7 @@ typedef struct dealer {
   bool closed;       /* no more work will come */
   bool halting;      /* HALT was sent to all */
   double idle_since; /* when nothing was left but to wait for others; INFINITY: it is not so */
-  double ticked_at;
+  double ticked_at, looked_at; /* when time passed last; when members were looked after last */
   bool lost;
   ins_status status; /* the worst that members left with; STOPPED gives way to failures */
   char text[INS_MESSAGE_MAX];
@@ -78,7 +78,7 @@ void dealer_supply(dealer *d, lot more, double now);
 void dealer_close(dealer *d, double now);
 /** A message of a member has arrived. */
 void dealer_hear(dealer *d, int from, const message *m, double now);
-/** Time passes: to be called about as often as once in a tenth of the deadline. */
+/** Time passes: to be called several times in a deadline, as often as one likes. */
 void dealer_tick(dealer *d, double now);
 /** Everybody stops, because of `status` (INS_ERR_STOPPED or a failure). */
 void dealer_halt(dealer *d, ins_status status, const char *text, double now);

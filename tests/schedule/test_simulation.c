@@ -115,21 +115,23 @@ static void a_schedule_is_a_function_of_its_seed(void **state) {
 }
 
 static void work_of_a_silent_worker_is_done_by_others(void **state) {
-  sim_plan plan = {.seed = 5,
-                   .n_ranks = 4,
-                   .group = 100,
-                   .n_batches = 40,
-                   .trouble = SIM_FREEZE,
-                   .rank = 2,
-                   .at = 3,
-                   .freeze_s = 17,
-                   .slowest_message_s = 0.001,
-                   .deadline_s = deadline_s};
-  sim_result r = {0};
   (void)state;
-  sim_play(&plan, &r);
-  expect(r.end == SIM_COMPLETE && all_done(&plan, &r));
-  expect(r.n_reported == plan.n_batches);
+  for (uint64_t seed = 1; seed <= 400; seed++) {
+    sim_plan plan = {.seed = seed,
+                     .n_ranks = 3,
+                     .group = 100,
+                     .n_batches = 48,
+                     .trouble = SIM_FREEZE,
+                     .rank = 2,
+                     .at = 1 + 0.02 * (double)seed,
+                     .freeze_s = 25, /* back before the other has done all */
+                     .slowest_message_s = 1.5,
+                     .deadline_s = deadline_s};
+    sim_result r = {0};
+    sim_play(&plan, &r);
+    expect(r.end == SIM_COMPLETE && all_done(&plan, &r));
+    expect(r.n_reported == plan.n_batches);
+  }
 }
 
 int main(void) {
