@@ -31,9 +31,22 @@ ins_status ins_share_node(MPI_Comm comm, ins_status status, ins_text *text,
                           ins_shared *out) INS_CHECKED;
 void ins_shared_free(ins_shared *shared);
 
-/** From now on an MPI call that fails on `comm` ends all ranks with one clear message (ins_fatal), on
- * communicators made from it too. */
+/** From now on an MPI call that fails on `comm` ends all ranks with one clear message (ins_fatal),
+ * on communicators made from it too. */
 void ins_comm_guard(MPI_Comm comm);
+
+/** Can a run go on without ranks that are lost? Where MPI offers it (src/schedule/survive.c). */
+bool ins_comm_survives(void);
+/** Does this code of an MPI call say that a rank is lost? */
+bool ins_comm_is_loss(int code);
+/** Ends a phase in which ranks may have been lost: true when nobody noticed one (`lost`: this rank
+ * did). When false, `comm` is good for ins_comm_shrink only. Collective over those who live. */
+bool ins_comm_all_there(MPI_Comm comm, bool lost);
+/** Replaces `comm` by one of those who live. Collective over them. INS_ERR_LOST: it cannot be done.
+ */
+ins_status ins_comm_shrink(MPI_Comm *comm) INS_CHECKED;
+/** Ends MPI; after a loss the process, with `status`. */
+void ins_comm_finish(int status);
 
 /** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only
  * caller of MPI_Abort. Does not return. */

@@ -47,8 +47,12 @@ ins_status ins_response_axis(const ins_experiment_context *context, size_t n_fra
 /** Adds one task axis for each swept key of the job. */
 ins_status ins_sweep_axes(const ins_job *job, ins_layout *layout) INS_CHECKED;
 
-/** A list of n integers as coordinates; the numbers 0 to n - 1. */
-ins_value *ins_coordinates_int(const int64_t *values, size_t n);
-ins_value *ins_coordinates_count(size_t n);
+/** Adds an axis of n members of an ensemble, repeats, ...: its coordinates are 0 to n - 1. */
+ins_status ins_count_axis(ins_layout *layout, const char *name, size_t n, const char *long_name,
+                          int *axis) INS_CHECKED;
+/** *out = n integers as coordinates; the numbers 0 to n - 1. On failure *out = NULL, which
+ * ins_layout_axis would take for an axis that has none. */
+ins_status ins_coordinates_int(const int64_t *values, size_t n, ins_value **out) INS_CHECKED;
+ins_status ins_coordinates_count(size_t n, ins_value **out) INS_CHECKED;
 
 #endif

@@ -44,6 +44,8 @@ ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
  * @param attributes  global attributes of the results file (map); rank 0 needs them, the others may
  * pass NULL; borrowed
  * @return INS_OK; INS_ERR_TASKS (some failed; later stages, if there are any, were not begun);
+ *         INS_ERR_LOST (ranks were lost, and ins_comm_survives: to be run again, not fresh, on what
+ *         ins_comm_shrink makes of comm; every rank that lives has left without a collective call);
  *         INS_ERR_STOPPED (by a signal; resumable); INS_ERR_ARGUMENT (results of another job are in
  *         the way); INS_ERR_LOCKED; INS_ERR_IO */
 ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,

@@ -7,6 +7,7 @@
 #include "insilico/generator.h"
 #include "insilico/optimise.h"
 #include "insilico/tuning.h"
+#include "submit.h"
 
 static const struct topic {
   const char *name;
@@ -75,6 +76,11 @@ static void print_models(void) {
 static void print_common_keys(void) {
   printf("keys of every job\n");
   for (const ins_key *key = ins_job_common_keys; key->name; key++) print_key(key, 0);
+}
+
+static void print_site_keys(void) {
+  printf("keys of a site file, for insilico submit\n");
+  for (const ins_key *key = ins_site_keys; key->name; key++) print_key(key, 0);
 }
 
 static void print_index(const ins_index *index) {
@@ -165,13 +171,17 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     print_common_keys();
     found = true;
   }
+  if (wanted && strcmp(wanted, "site") == 0) {
+    print_site_keys();
+    found = true;
+  }
   if (!found) found = print_kind(wanted);
   if (!found) found = print_one_index(wanted);
   if (!found)
     return ins_fail(
         INS_ERR_ARGUMENT,
         "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
-        "optimizers, postprocessors, penalties, distributions, models, indices, keys",
+        "optimizers, postprocessors, penalties, distributions, models, indices, keys, site",
         wanted);
   return INS_OK;
 }

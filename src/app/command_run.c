@@ -85,12 +85,44 @@ static ins_status read_deadline(const char *text, double *seconds) {
                   text);
 }
 
+/* Whoever is the first of those who live speaks for all and has what rank 0 needs. */
+static ins_status run_once(MPI_Comm comm, const ins_kernels *kernels, ins_ready *ready,
+                           const ins_run_options *options) {
+  int rank;
+  ins_run_report report;
+  ins_status status = INS_OK;
+  MPI_Comm_rank(comm, &rank);
+  if (rank == 0 && !ready->attributes)
+    status = ins_ready_attributes(ready, ins_kernels_name(kernels));
+  status = ins_agree(comm, status);
+  if (status != INS_OK) return status;
+  ins_experiment_context context = {.job = ready->job,
+                                    .model = ready->model,
+                                    .source = ready->source,
+                                    .kernels = kernels,
+                                    .speaks = rank == 0};
+  status =
+      ins_run(comm, ready->job->experiment->ops, &context, ready->attributes, options, &report);
+  if (rank == 0) say_done(ready->job, &report, status, options->fresh);
+  return status;
+}
+
+/* A run that lost ranks goes on like one that is resumed, on those that are left. */
+static ins_status run_on_survivors(MPI_Comm *comm, const ins_kernels *kernels, ins_ready *ready,
+                                   ins_run_options *options) {
+  ins_status status = run_once(*comm, kernels, ready, options);
+  while (status == INS_ERR_LOST && (status = ins_comm_shrink(comm)) == INS_OK) {
+    options->fresh = false;
+    status = run_once(*comm, kernels, ready, options);
+  }
+  return status;
+}
+
 static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready,
                           ins_shared *weights) {
   const ins_kernels *kernels = NULL;
   ins_run_options options = {
       .fresh = arguments->fresh, .quiet = arguments->quiet, .computing_master = -1};
-  ins_run_report report;
   ins_status status = read_deadline(arguments->deadline, &options.deadline_s);
   if (status == INS_OK) status = share_job(rank, arguments, ready);
   if (status == INS_OK) status = share_model(rank, ready, weights);
@@ -98,20 +130,11 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
   const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
   status = ins_agree_kernels(MPI_COMM_WORLD, output, arguments->fresh, &kernels);
   if (status != INS_OK) return status;
-  status = ins_ready_model(ready);
-  if (status == INS_OK && rank == 0)
-    status = ins_ready_attributes(ready, ins_kernels_name(kernels));
-  status = ins_agree(MPI_COMM_WORLD, status);
+  status = ins_agree(MPI_COMM_WORLD, ins_ready_model(ready));
   if (status != INS_OK) return status;
-  ins_experiment_context context = {.job = ready->job,
-                                    .model = ready->model,
-                                    .source = ready->source,
-                                    .kernels = kernels,
-                                    .speaks = rank == 0};
-  status = ins_run(MPI_COMM_WORLD, ready->job->experiment->ops, &context, ready->attributes,
-                   &options, &report);
-  if (rank == 0) say_done(ready->job, &report, status, arguments->fresh);
-  return status;
+  MPI_Comm comm; /* shrinks when ranks are lost */
+  MPI_Comm_dup(MPI_COMM_WORLD, &comm);
+  return run_on_survivors(&comm, kernels, ready, &options);
 }
 
 ins_status ins_command_run(const ins_arguments *arguments) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* insilico submit: jobs to Slurm, one sbatch for each entry, later ones waiting for earlier ones. */
+/* insilico submit: jobs to Slurm, one sbatch for each entry, later ones waiting for earlier ones.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -64,8 +65,8 @@ static bool for_slurm(const submission *s) {
   return !s->template || strstr(s->template, "#SBATCH") || strstr(s->template, "@DIRECTIVES@");
 }
 
-/* Only Slurm can be handed a script. Others look for their options in all lines of it, also in those
- * that a name with a line end in it makes. */
+/* Only Slurm can be handed a script. Others look for their options in all lines of it, also in
+ * those that a name with a line end in it makes. */
 static ins_status check_template(const submission *s) {
   bool lines = strchr(s->directory, '\n') != NULL;
   if (for_slurm(s)) return INS_OK;
@@ -186,7 +187,8 @@ static void tell_size(const ins_submit_entry *entry) {
   const ins_submit_needs *n = &entry->needs;
   ins_print("asks for", "%zu rank%s, %s a rank, %s%s", n->ranks, n->ranks == 1 ? "" : "s",
             ins_text_bytes((double)n->mib_per_rank * (1 << 20), memory, sizeof memory),
-            isfinite(n->seconds) ? ins_text_duration(n->seconds, time, sizeof time) : "unlimited time",
+            isfinite(n->seconds) ? ins_text_duration(n->seconds, time, sizeof time)
+                                 : "unlimited time",
             entry->n > 1 ? " each" : "");
   for (size_t k = 0; k < entry->n; k++) {
     const ins_submit_job *job = &entry->jobs->at[entry->members[k]];
@@ -254,7 +256,10 @@ static void add_json(submission *s, const ins_submit_entry *entry, const char *p
     ins_text_add(json, json->length ? ",{\"job\":" : "{\"job\":");
     ins_text_add_json(json, job->path);
     add_text(json, "output", job->output);
-    add_text(json, "id", s->arguments->dry_run ? NULL : s->handle[entry->members[k]]);
+    add_text(json, "id",
+             s->arguments->dry_run ? NULL
+             : entry->n > 1        ? s->handle[entry->members[k]]
+                                   : ids[0]);
     add_list(json, "ids", ids, s->arguments->dry_run ? 0 : n_ids);
     ins_text_add(json, ",\"planned\":%s", job->planned ? "true" : "false");
     if (job->planned)
@@ -326,8 +331,7 @@ static ins_status hand_over(submission *s, const ins_submit_entry *entry, const 
   ins_status status = INS_OK;
   for (size_t k = 0; k < n_links && status == INS_OK; k++) {
     ins_sbatch_options call = {0}, *argv = k ? &call : first_call;
-    status =
-        call_of(s, entry, arguments, path, chain ? k + 1 : 0, k ? ids[k - 1] : NULL, argv);
+    status = call_of(s, entry, arguments, path, chain ? k + 1 : 0, k ? ids[k - 1] : NULL, argv);
     if (status == INS_OK && dry && !s->arguments->json && for_slurm(s)) print_call(argv);
     if (status == INS_OK)
       status = dry ? invent_id(entry, k + 1, &ids[k]) : ins_submit_call(argv->text, &ids[k]);
@@ -350,8 +354,7 @@ static ins_status submit_entry(submission *s, ins_submit_entry *entry) {
   ins_status status = path && log ? ins_alloc(n_links, sizeof *ids, &ids) : INS_ERR_MEMORY;
   if (status == INS_OK) status = ins_submit_script(&s->setting, entry, &script, &arguments);
   if (status == INS_OK && !s->arguments->dry_run) status = prepare(s, entry, path, &script);
-  if (status == INS_OK && s->arguments->dry_run && !s->arguments->json)
-    fputs(script.data, stdout);
+  if (status == INS_OK && s->arguments->dry_run && !s->arguments->json) fputs(script.data, stdout);
   if (status == INS_OK) fflush(stdout); /* the commands go to standard error */
   if (status == INS_OK) status = hand_over(s, entry, path, &arguments, ids, n_links, &call);
   if (status == INS_OK && s->arguments->json)
@@ -427,7 +430,8 @@ ins_status ins_command_submit(const ins_arguments *arguments) {
   if (status == INS_OK && arguments->json) {
     status = ins_text_ok(&s.json);
     if (status == INS_OK)
-      printf("{\"dry_run\":%s,\"jobs\":[%s]}\n", arguments->dry_run ? "true" : "false", s.json.data);
+      printf("{\"dry_run\":%s,\"jobs\":[%s]}\n", arguments->dry_run ? "true" : "false",
+             s.json.data);
   }
   clear(&s);
   return status;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app.h"
+#include "insilico/comm.h"
 #include "insilico/fault.h"
 #include "insilico/kernels.h"
 #include "insilico/log.h"
@@ -17,8 +18,8 @@
 const ins_command ins_commands[] = {
     {"run", "run JOB [key=value ...]", "run a job, or go on with it where it stopped", "fqDP", 1,
      SIZE_MAX, ins_command_run},
-    {"plan", "plan JOB [key=value ...]", "what a job would do: tasks, memory, time, file size", "jP",
-     1, SIZE_MAX, ins_command_plan},
+    {"plan", "plan JOB [key=value ...]", "what a job would do: tasks, memory, time, file size",
+     "jP", 1, SIZE_MAX, ins_command_plan},
     {"submit", "submit JOB ... [key=value ...]",
      "hand jobs to Slurm, sized from their plan; options of sbatch are passed on", "jPDnCITL*", 1,
      SIZE_MAX, ins_command_submit},
@@ -73,7 +74,8 @@ static const struct option {
      offsetof(ins_arguments, sheet)},
     {'A', "--animation", "FILE.png", "an animated PNG, which browsers play",
      offsetof(ins_arguments, animation)},
-    {'D', "--deadline", "SECONDS", "a rank not heard of for so long is silent: its work is done by others,\n"
+    {'D', "--deadline", "SECONDS",
+     "a rank not heard of for so long is silent: its work is done by others,\n"
      "                             and if it stays silent the run ends (default: 300)",
      offsetof(ins_arguments, deadline)},
     {'P', "--allow-plugins", NULL, "load the plug-in that `experiment: plugin:PATH` names",
@@ -242,8 +244,7 @@ static bool speaks(void) {
 
 int main(int argc, char **argv) {
   ins_status status = INS_OK;
-  int initialised;
-  H5dont_atexit(); /* it would crash on a file that could not be closed */
+  H5dont_atexit();                       /* it would crash on a file that could not be closed */
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* failures are reported in our own words */
   /* No file makes HDF5 load a program as its filter, or follow a link into another file. */
   H5PLset_loading_state(0);
@@ -263,7 +264,7 @@ int main(int argc, char **argv) {
     status = ins_fail(INS_ERR_IO, "the answer cannot be written: %s", strerror(errno));
   if (status != INS_OK && status != INS_ERR_STOPPED && speaks())
     ins_log(INS_LOG_ERROR, "%s", ins_message());
-  MPI_Initialized(&initialised);
-  if (initialised) MPI_Finalize();
-  return status == INS_OK ? ins_answer : ins_status_exit(status);
+  const int answer = status == INS_OK ? ins_answer : ins_status_exit(status);
+  ins_comm_finish(answer);
+  return answer;
 }

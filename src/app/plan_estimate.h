@@ -9,7 +9,7 @@
 /** Of a stage, or of all of them. */
 typedef struct ins_estimate {
   size_t n_tasks, n_batches;
-  size_t ranks;                             /* the most worth asking for */
+  size_t ranks;                            /* the most worth asking for */
   double bytes, seconds_per_task, seconds; /* a rank; the slowest task; all tasks on one rank */
 } ins_estimate;
 

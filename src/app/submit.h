@@ -27,8 +27,8 @@ typedef struct ins_submit_order {
 
 /** Sorts the words of the command line: JOBs, key=value overrides, options of sbatch (known ones
  * anywhere, any behind "--"). A word with '=' is an override unless a file has that name.
- * @return INS_OK; INS_ERR_ARGUMENT (an unknown option, one that `submit` sets itself, overrides with
- *         several JOBs, no JOB) */
+ * @return INS_OK; INS_ERR_ARGUMENT (an unknown option, one that `submit` sets itself, overrides
+ * with several JOBs, no JOB) */
 ins_status ins_submit_read(const ins_arguments *arguments, ins_submit_order *order) INS_CHECKED;
 void ins_submit_order_clear(ins_submit_order *order);
 
@@ -36,8 +36,8 @@ void ins_submit_order_clear(ins_submit_order *order);
 ins_status ins_sbatch_options_add(ins_sbatch_options *options, const char *const *words,
                                   size_t n) INS_CHECKED;
 /** Adds "--NAME=VALUE" made of a format, unless an option of that name is there. */
-ins_status ins_sbatch_options_default(ins_sbatch_options *options, const char *format,
-                                      ...) INS_PRINTF(2, 3) INS_CHECKED;
+ins_status ins_sbatch_options_default(ins_sbatch_options *options, const char *format, ...)
+    INS_PRINTF(2, 3) INS_CHECKED;
 /** The value of an option, "" for one without, NULL when it is not there. `name` without dashes. */
 const char *ins_sbatch_option(const ins_sbatch_options *options, const char *name);
 void ins_sbatch_options_clear(ins_sbatch_options *options);
@@ -57,7 +57,8 @@ extern const ins_key ins_site_keys[];
  * that was read, or NULL. `file_given` may be NULL. */
 ins_status ins_site_read(const char *file_given, ins_value **site, char **file) INS_CHECKED;
 
-/* ---- jobs and their needs (submit_jobs.c, submit_size.c, submit_path.c) ------------------------ */
+/* ---- jobs and their needs (submit_jobs.c, submit_size.c, submit_path.c) ------------------------
+ */
 
 /** The path that a file has or will have, absolute and without links in its directory where that
  * is there. Free with free(); NULL when out of memory. */
@@ -66,10 +67,10 @@ char *ins_submit_canonical(const char *path);
 typedef struct ins_submit_needs {
   size_t ranks;
   size_t mib_per_rank;
-  double seconds;       /* the time asked for */
-  double seconds_left;  /* what the plan says is left, on that many ranks; 0: not planned */
-  int signal_seconds;   /* before the end */
-  size_t links;         /* of a chain; 1: none */
+  double seconds;      /* the time asked for */
+  double seconds_left; /* what the plan says is left, on that many ranks; 0: not planned */
+  int signal_seconds;  /* before the end */
+  size_t links;        /* of a chain; 1: none */
 } ins_submit_needs;
 
 typedef struct ins_submit_job {

@@ -87,9 +87,10 @@ static ins_status sort(ins_submit_jobs *jobs) {
   } while (n > before);
   for (size_t i = 0; i < jobs->n && n < jobs->n; i++) {
     if (placed[i]) continue;
-    status = ins_fail(INS_ERR_ARGUMENT,
-                      "jobs wait for each other's results, %s among them: it reads the output of %s",
-                      jobs->at[i].path, jobs->at[jobs->at[i].waits_for[0]].path);
+    status =
+        ins_fail(INS_ERR_ARGUMENT,
+                 "jobs wait for each other's results, %s among them: it reads the output of %s",
+                 jobs->at[i].path, jobs->at[jobs->at[i].waits_for[0]].path);
     break;
   }
   ins_free(&placed);
@@ -107,8 +108,9 @@ static ins_status check_output(const ins_submit_job *job) {
   ins_store_facts facts = {0};
   ins_status status = ins_store_probe(job->output, 0, NULL, &facts);
   if (status == INS_OK && facts.exists && !facts.ours)
-    status = ins_fail(INS_ERR_ARGUMENT, "%s: is there already and is no results file; choose "
-                                        "another output",
+    status = ins_fail(INS_ERR_ARGUMENT,
+                      "%s: is there already and is no results file; choose "
+                      "another output",
                       job->output);
   if (status == INS_OK && facts.job_json) {
     status = ins_job_continues(job->ready.job, facts.job_json);
@@ -155,8 +157,7 @@ static ins_status size_job(ins_submit_jobs *jobs, size_t i, const ins_submit_ord
   ins_submit_job *job = &jobs->at[i];
   ins_status status = check_output(job);
   if (status != INS_OK) return status;
-  if (can_plan(jobs, job))
-    return ins_within(plan_job(job, order, site), "%s", job->path);
+  if (can_plan(jobs, job)) return ins_within(plan_job(job, order, site), "%s", job->path);
   job->needs = jobs->at[job->waits_for[0]].needs;
   ins_log(INS_LOG_INFO,
           "%s reads results that are not there yet, so it cannot be planned: it is sized like %s, "
@@ -182,8 +183,8 @@ static ins_status load(const ins_submit_order *order, const ins_arguments *argum
   status = ins_ready_job(&one, &job->ready);
   ins_free(&all);
   if (status != INS_OK) return status;
-  job->output = ins_submit_canonical(
-      ins_value_text_or(ins_map_get(job->ready.job->settings, "output"), ""));
+  job->output =
+      ins_submit_canonical(ins_value_text_or(ins_map_get(job->ready.job->settings, "output"), ""));
   return job->output ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory for paths");
 }
 

@@ -249,8 +249,8 @@ static ins_status take_option(ins_sbatch_options *options, const char *const *wo
   ins_status status = refuse_reserved(word + 2, length);
   if (status == INS_OK && !option && !any) status = refuse_unknown(word);
   if (status != INS_OK) return status;
-  const bool apart = !word[2 + length] && (option ? option->value
-                                                  : *i + 1 < n && words[*i + 1][0] != '-');
+  const bool apart =
+      !word[2 + length] && (option ? option->value : *i + 1 < n && words[*i + 1][0] != '-');
   if (!apart) return take(options, ins_format("%s", word));
   status = next_word(words, n, i, &value);
   return status == INS_OK ? take(options, ins_format("%s=%s", word, value)) : status;
@@ -322,7 +322,8 @@ static int read_numbers(const char *s, double out[3]) {
 }
 
 bool ins_submit_time(const char *text, double *seconds) {
-  static const double after_day[] = {3600, 60, 1}, clock[4][3] = {{0}, {60}, {60, 1}, {3600, 60, 1}};
+  static const double after_day[] = {3600, 60, 1},
+                      clock[4][3] = {{0}, {60}, {60, 1}, {3600, 60, 1}};
   const char *dash = strchr(text, '-');
   double part[3], total = 0;
   if (!strcasecmp(text, "unlimited") || !strcasecmp(text, "infinite")) {

@@ -28,9 +28,9 @@ ins_status ins_submit_write(const char *path, const ins_text *text) {
   char *part = ins_format("%s.XXXXXX", path);
   if (!part) return INS_ERR_MEMORY;
   const int fd = mkostemp(part, O_CLOEXEC);
-  ins_status status =
-      fd < 0 ? ins_fail(INS_ERR_IO, "%s: cannot be written: %s", path, strerror(errno))
-             : write_all(fd, path, text);
+  ins_status status = fd < 0
+                          ? ins_fail(INS_ERR_IO, "%s: cannot be written: %s", path, strerror(errno))
+                          : write_all(fd, path, text);
   const mode_t mask = umask(0);
   umask(mask);
   if (status == INS_OK && fchmod(fd, 0777 & ~mask))

@@ -109,8 +109,8 @@ static ins_status size_options(const ins_submit_needs *needs, ins_sbatch_options
   return status;
 }
 
-/* B: only the script gets the signal, and hands it on; so srun and mpirun are told the same way, and
- * the script knows that it was the limit. */
+/* B: only the script gets the signal, and hands it on; so srun and mpirun are told the same way,
+ * and the script knows that it was the limit. */
 static ins_status turn_options(const ins_submit_setting *setting, const ins_submit_entry *entry,
                                ins_sbatch_options *options) {
   const bool requeue = !strcmp(ins_submit_mode(setting), "requeue");
@@ -199,9 +199,10 @@ enum gap {
   N_GAPS
 };
 static const char *const gap_names[N_GAPS] = {
-    "DIRECTIVES",   "JOBS",    "RUNNER", "PROGRAM", "DIRECTORY", "LAUNCHER", "MPI",
-    "RANKS",        "LINKS",   "REQUEUE", "MAX_REQUEUES", "MODULES", "BEFORE", "NAME",
-    "SCRIPT",       "LOG",     "HOURS_MINUTES", "TIME", "SECONDS", "SIGNAL_SECONDS", "MEMORY_MB"};
+    "DIRECTIVES", "JOBS",           "RUNNER",   "PROGRAM", "DIRECTORY",     "LAUNCHER",
+    "MPI",        "RANKS",          "LINKS",    "REQUEUE", "MAX_REQUEUES",  "MODULES",
+    "BEFORE",     "NAME",           "SCRIPT",   "LOG",     "HOURS_MINUTES", "TIME",
+    "SECONDS",    "SIGNAL_SECONDS", "MEMORY_MB"};
 
 static ins_status add_file(ins_text *text, const char *name, const char *output,
                            const char *suffix) {
@@ -244,12 +245,11 @@ static ins_status add_case(const ins_submit_setting *setting, const ins_submit_e
 /* `module` is a function of the shell that a login makes, which a batch script's may lack. */
 static void add_modules(const ins_value *list, ins_text *text) {
   if (!ins_value_count(list)) return;
-  ins_text_add(text,
-               "command -v module >/dev/null 2>&1 || . /etc/profile\n"
-               "command -v module >/dev/null 2>&1 ||\n"
-               "    for init in \"${LMOD_PKG:-}/init/sh\" \"${MODULESHOME:-}/init/sh\"; do\n"
-               "        [ ! -r \"$init\" ] || . \"$init\"\n"
-               "    done\n");
+  ins_text_add(text, "command -v module >/dev/null 2>&1 || . /etc/profile\n"
+                     "command -v module >/dev/null 2>&1 ||\n"
+                     "    for init in \"${LMOD_PKG:-}/init/sh\" \"${MODULESHOME:-}/init/sh\"; do\n"
+                     "        [ ! -r \"$init\" ] || . \"$init\"\n"
+                     "    done\n");
   for (size_t i = 0; i < ins_value_count(list); i++) {
     ins_text_add(text, "module load ");
     ins_text_add_quoted(text, list->children.items[i]->text);

@@ -2,9 +2,11 @@
 #include "insilico/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 ins_status ins_file_make_parents(const char *path) {
   char *copy = strdup(path);
@@ -20,6 +22,14 @@ ins_status ins_file_make_parents(const char *path) {
   }
   free(copy);
   return status;
+}
+
+ins_status ins_file_make_new(const char *path, int *fd) {
+  *fd = -1;
+  if (unlink(path) == 0 || errno == ENOENT)
+    *fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+  if (*fd >= 0) return INS_OK;
+  return ins_fail(INS_ERR_IO, "%s: cannot be created: %s", path, strerror(errno));
 }
 
 bool ins_file_exists(const char *path) {

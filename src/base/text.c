@@ -42,6 +42,45 @@ void ins_text_add(ins_text *text, const char *format, ...) {
   va_end(again);
 }
 
+/* ---- text of strangers ------------------------------------------------------------------------
+ */
+
+/* Bytes of the UTF-8 character that begins with c; 0: none does. */
+static size_t length_of(unsigned char c) {
+  if (c < 0x80) return 1;
+  return c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+}
+
+/* Do the first n bytes go on as they should? What is spelt longer than needed is no character. */
+static bool goes_on(const unsigned char *s, size_t n) {
+  for (size_t i = 1; i < n; i++)
+    if (s[i] < 0x80 || s[i] >= 0xc0) return false;
+  return n < 2 || !((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90));
+}
+
+/* U+0080 to U+009F; U+202A to U+202E and U+2066 to U+2069, after which text runs the other way. */
+static bool is_wild(const unsigned char *s, size_t length) {
+  if (length == 1) return *s < 0x20 || *s == 0x7f;
+  if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;
+  return length == 3 && s[0] == 0xe2 &&
+         ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
+          (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
+/* The same of a text that may end within the character. */
+static bool is_wild_at(const char *s) {
+  const size_t length = length_of((unsigned char)*s);
+  const unsigned char *bytes = (const unsigned char *)s;
+  return length > 1 && strnlen(s, length) == length && goes_on(bytes, length) &&
+         is_wild(bytes, length);
+}
+
+/* Code point of a character of two or three bytes. */
+static unsigned code_of(const unsigned char *s, size_t length) {
+  return length == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
+                     : (s[0] & 0x0fu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+}
+
 void ins_text_add_json(ins_text *text, const char *s) {
   ins_text_add_bytes(text, "\"", 1);
   for (; *s; s++) {
@@ -52,9 +91,13 @@ void ins_text_add_json(ins_text *text, const char *s) {
       ins_text_add_bytes(text, "\\n", 2);
     else if (c == '\t')
       ins_text_add_bytes(text, "\\t", 2);
-    else if (c < 0x20)
+    else if (c < 0x20 || c == 0x7f)
       ins_text_add(text, "\\u%04x", c);
-    else
+    else if (is_wild_at(s)) {
+      const size_t length = length_of(c);
+      ins_text_add(text, "\\u%04x", code_of((const unsigned char *)s, length));
+      s += length - 1;
+    } else
       ins_text_add_bytes(text, s, 1);
   }
   ins_text_add_bytes(text, "\"", 1);
@@ -115,31 +158,6 @@ const char *ins_text_nearest(const char *word, const char *const *words, size_t 
     }
   }
   return nearest;
-}
-
-/* ---- text of strangers ------------------------------------------------------------------------
- */
-
-/* Bytes of the UTF-8 character that begins with c; 0: none does. */
-static size_t length_of(unsigned char c) {
-  if (c < 0x80) return 1;
-  return c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-}
-
-/* Do the first n bytes go on as they should? What is spelt longer than needed is no character. */
-static bool goes_on(const unsigned char *s, size_t n) {
-  for (size_t i = 1; i < n; i++)
-    if (s[i] < 0x80 || s[i] >= 0xc0) return false;
-  return n < 2 || !((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90));
-}
-
-/* U+0080 to U+009F; U+202A to U+202E and U+2066 to U+2069, after which text runs the other way. */
-static bool is_wild(const unsigned char *s, size_t length) {
-  if (length == 1) return *s < 0x20 || *s == 0x7f;
-  if (length == 2) return s[0] == 0xc2 && s[1] < 0xa0;
-  return length == 3 && s[0] == 0xe2 &&
-         ((s[1] == 0x80 && s[2] >= 0xaa && s[2] <= 0xae) ||
-          (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
 }
 
 size_t ins_text_tame(char *bytes, size_t n, const char *keep) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "insilico/checkpoint.h"
+#include "insilico/file.h"
 #include "insilico/hash.h"
 #include "insilico/memory.h"
 #include "native_tree.h"
@@ -163,9 +164,12 @@ static void sync_directory(const char *path) {
 
 ins_status ins_native_write(const char *path, const ins_model_source *source) {
   char *part = ins_format("%s.part", path);
+  int fd;
   if (!part) return INS_ERR_MEMORY;
+  ins_status status = ins_file_make_new(part, &fd); /* HDF5 would go through a link */
+  if (fd >= 0) close(fd);
   quiet before = be_quiet();
-  ins_status status = write_trees(part, source);
+  if (status == INS_OK) status = write_trees(part, source);
   be_as_before(before);
   if (status == INS_OK) status = seal(part);
   if (status == INS_OK && rename(part, path) != 0)

@@ -10,6 +10,7 @@
 
 #include "array_readers.h"
 #include "insilico/array_file.h"
+#include "insilico/file.h"
 #include "insilico/memory.h"
 #include "insilico/numpy.h"
 
@@ -236,8 +237,14 @@ static ins_status make_header(const ins_array *array, ins_text *out) {
 
 static ins_status write_part(const char *part, const ins_text *head, const ins_array *array) {
   size_t n = ins_array_count(array) * ins_dtype_size(array->dtype);
-  FILE *file = fopen(part, "wb");
-  if (!file) return ins_fail(INS_ERR_IO, "%s: cannot be created: %s", part, strerror(errno));
+  int fd;
+  ins_status status = ins_file_make_new(part, &fd);
+  if (status != INS_OK) return status;
+  FILE *file = fdopen(fd, "wb");
+  if (!file) {
+    close(fd);
+    return ins_fail(INS_ERR_MEMORY, "%s: cannot be written: %s", part, strerror(errno));
+  }
   bool written = fwrite(head->data, 1, head->length, file) == head->length &&
                  fwrite(array->data, 1, n, file) == n && fflush(file) == 0 &&
                  fsync(fileno(file)) == 0;

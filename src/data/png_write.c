@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "insilico/file.h"
 #include "insilico/image_file.h"
 #include "insilico/memory.h"
 
@@ -89,9 +90,13 @@ static ins_status write_failed(const char *part) {
 static ins_status open_part(const char *path, char **part, FILE **file) {
   *part = ins_format("%s.part", path);
   if (!*part) return INS_ERR_MEMORY;
-  *file = fopen(*part, "wb");
+  int fd;
+  ins_status status = ins_file_make_new(*part, &fd);
+  if (status != INS_OK) return status;
+  *file = fdopen(fd, "wb");
   if (*file) return INS_OK;
-  return ins_fail(INS_ERR_IO, "%s: cannot be created: %s", *part, strerror(errno));
+  close(fd);
+  return ins_fail(INS_ERR_MEMORY, "%s: cannot be written: %s", *part, strerror(errno));
 }
 
 /* Closes *file, and gives it its name when `status` is INS_OK. */

@@ -98,30 +98,42 @@ void ins_selection_clear(ins_selection *selection) {
   selection->n = 0;
 }
 
-ins_value *ins_coordinates_int(const int64_t *values, size_t n) {
-  ins_value *array = ins_value_array(INS_I64, 1, &n);
-  if (array && n) memcpy(array->array.data, values, n * sizeof *values);
-  return array;
+ins_status ins_coordinates_int(const int64_t *values, size_t n, ins_value **out) {
+  *out = ins_value_array(INS_I64, 1, &n);
+  if (!*out) return INS_ERR_MEMORY;
+  if (n) memcpy((*out)->array.data, values, n * sizeof *values);
+  return INS_OK;
 }
 
-ins_value *ins_coordinates_count(size_t n) {
-  ins_value *out = ins_value_array(INS_I64, 1, &n);
-  for (size_t i = 0; out && i < n; i++) ((int64_t *)out->array.data)[i] = (int64_t)i;
-  return out;
+ins_status ins_coordinates_count(size_t n, ins_value **out) {
+  *out = ins_value_array(INS_I64, 1, &n);
+  if (!*out) return INS_ERR_MEMORY;
+  for (size_t i = 0; i < n; i++) ((int64_t *)(*out)->array.data)[i] = (int64_t)i;
+  return INS_OK;
+}
+
+ins_status ins_count_axis(ins_layout *layout, const char *name, size_t n, const char *long_name,
+                          int *axis) {
+  ins_value *numbers;
+  ins_status status = ins_coordinates_count(n, &numbers);
+  if (status != INS_OK) return status;
+  return ins_layout_axis(layout, name, n, numbers, NULL, long_name, axis);
 }
 
 static const char neuron_axis[] = "number of the neuron in the model";
 
 ins_status ins_selection_task_axis(const ins_selection *selection, ins_layout *layout) {
-  return ins_layout_task_axis(layout, "neuron", selection->n,
-                              ins_coordinates_int(selection->neurons, selection->n), NULL,
-                              neuron_axis);
+  ins_value *numbers;
+  ins_status status = ins_coordinates_int(selection->neurons, selection->n, &numbers);
+  if (status != INS_OK) return status;
+  return ins_layout_task_axis(layout, "neuron", selection->n, numbers, NULL, neuron_axis);
 }
 
 ins_status ins_selection_axis(const ins_selection *selection, ins_layout *layout, int *axis) {
-  return ins_layout_axis(layout, "neuron", selection->n,
-                         ins_coordinates_int(selection->neurons, selection->n), NULL, neuron_axis,
-                         axis);
+  ins_value *numbers;
+  ins_status status = ins_coordinates_int(selection->neurons, selection->n, &numbers);
+  if (status != INS_OK) return status;
+  return ins_layout_axis(layout, "neuron", selection->n, numbers, NULL, neuron_axis, axis);
 }
 
 static ins_status add_constant(ins_layout *layout, const char *name, const char *long_name,

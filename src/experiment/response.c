@@ -101,9 +101,8 @@ static ins_status make_plan(response *s) {
 static ins_status declare_members(response *s, ins_layout *layout, const ins_variable *mean) {
   const int frame_axis = mean->axes[0], neuron_axis = mean->axes[1];
   int member_axis;
-  ins_status status =
-      ins_layout_axis(layout, "member", s->n_members, ins_coordinates_count(s->n_members), NULL,
-                      "number of the member in the ensemble", &member_axis);
+  ins_status status = ins_count_axis(layout, "member", s->n_members,
+                                     "number of the member in the ensemble", &member_axis);
   if (status != INS_OK) return status;
   ins_variable each = *mean, sd = *mean;
   each.name = "member_response";
@@ -122,9 +121,11 @@ static ins_status declare_members(response *s, ins_layout *layout, const ins_var
 static ins_status declare(response *s, ins_layout *layout) {
   int frame_axis, neuron_axis;
   size_t n_stimuli = s->stimuli->array.shape[0];
-  ins_status status =
-      ins_layout_task_axis(layout, "stimulus", n_stimuli, ins_coordinates_count(n_stimuli), NULL,
-                           "number of the stimulus in its file");
+  ins_value *numbers;
+  ins_status status = ins_coordinates_count(n_stimuli, &numbers);
+  if (status == INS_OK)
+    status = ins_layout_task_axis(layout, "stimulus", n_stimuli, numbers, NULL,
+                                  "number of the stimulus in its file");
   if (status == INS_OK)
     status = ins_response_axis(s->context, s->shape.n_frames, 0, s->n_output, layout, &frame_axis);
   if (status == INS_OK) status = ins_selection_axis(&s->selection, layout, &neuron_axis);

@@ -175,11 +175,12 @@ static ins_status check_sweeps(search *s) {
 }
 
 static ins_status declare_axes(search *s, ins_layout *layout) {
+  ins_value *seeds;
   ins_status status = ins_selection_task_axis(&s->selection, layout);
+  if (status == INS_OK) status = ins_coordinates_int(s->seeds, s->n_seeds, &seeds);
   if (status == INS_OK)
-    status =
-        ins_layout_task_axis(layout, "seed", s->n_seeds, ins_coordinates_int(s->seeds, s->n_seeds),
-                             NULL, "seed of the initial stimulus");
+    status = ins_layout_task_axis(layout, "seed", s->n_seeds, seeds, NULL,
+                                  "seed of the initial stimulus");
   if (status == INS_OK) status = ins_sweep_axes(s->context->job, layout);
   return status;
 }

@@ -146,8 +146,8 @@ ins_status ins_indices_declare(ins_tuning *t, ins_layout **layout) {
   ins_status status = ins_layout_create("Tuning of model neurons", layout);
   if (status == INS_OK) status = ins_selection_task_axis(selection, *layout);
   if (status == INS_OK && t->n_members)
-    status = ins_layout_axis(*layout, "member", t->n_members, ins_coordinates_count(t->n_members),
-                             NULL, "number of the member in the ensemble", &member_axis);
+    status = ins_count_axis(*layout, "member", t->n_members, "number of the member in the ensemble",
+                            &member_axis);
   if (status == INS_OK) (*layout)->reduced = NEURON_AXIS;
   if (status == INS_OK)
     status = ins_selection_describe(t->context, selection, *layout, NEURON_AXIS);

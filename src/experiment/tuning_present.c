@@ -52,12 +52,14 @@ static ins_status declare_parameters(const ins_tuned_stimulus *s, ins_layout *la
   return status;
 }
 
-static ins_value *times_of(const ins_tuned_stimulus *s) {
+static ins_status add_times(const ins_tuned_stimulus *s, ins_layout *layout, int *axis) {
   const double rate = s->tuning->screen.rate_hz;
-  ins_value *out = ins_value_array(INS_F64, 1, &s->n_kept);
-  for (size_t i = 0; out && i < s->n_kept; i++)
-    ((double *)out->array.data)[i] = ((double)i - (double)s->before) / (isnan(rate) ? 1 : rate);
-  return out;
+  ins_value *times = ins_value_array(INS_F64, 1, &s->n_kept);
+  if (!times) return INS_ERR_MEMORY;
+  for (size_t i = 0; i < s->n_kept; i++)
+    ((double *)times->array.data)[i] = ((double)i - (double)s->before) / (isnan(rate) ? 1 : rate);
+  return ins_layout_axis(layout, "response_frame", s->n_kept, times, isnan(rate) ? "frame" : "s",
+                         "time of the stimulus frame that is answered, from the onset", axis);
 }
 
 /** Own axes of a stage; -1 where it has none. */
@@ -71,16 +73,12 @@ static ins_status declare_own(const ins_tuned_stimulus *s, ins_layout *layout, o
   ins_status status = INS_OK;
   *own = (own_axes){-1, -1, -1, -1};
   if (!s->at_cell) status = ins_selection_axis(selection, layout, &own->neuron);
-  if (status == INS_OK)
-    status = ins_layout_axis(
-        layout, "response_frame", s->n_kept, times_of(s), isnan(t->screen.rate_hz) ? "frame" : "s",
-        "time of the stimulus frame that is answered, from the onset", &own->frame);
+  if (status == INS_OK) status = add_times(s, layout, &own->frame);
   if (status == INS_OK && t->n_repeats)
-    status = ins_layout_axis(layout, "repeat", t->n_repeats, ins_coordinates_count(t->n_repeats),
-                             NULL, "number of the repeat", &own->repeat);
+    status = ins_count_axis(layout, "repeat", t->n_repeats, "number of the repeat", &own->repeat);
   if (status == INS_OK && t->n_members)
-    status = ins_layout_axis(layout, "member", t->n_members, ins_coordinates_count(t->n_members),
-                             NULL, "number of the member in the ensemble", &own->member);
+    status = ins_count_axis(layout, "member", t->n_members, "number of the member in the ensemble",
+                            &own->member);
   return status;
 }
 

@@ -14,12 +14,12 @@ typedef struct post {
 
 static void send_chief(void *self, const message *m) {
   const post *p = self;
-  wire_send(p->run->comm, team_chief(&p->run->team), m);
+  wire_send(p->run, team_chief(&p->run->team), m);
 }
 
 static void send_crew(void *self, int who, const message *m) {
   const post *p = self;
-  wire_send(p->run->comm, team_member_rank(&p->run->team, who), m);
+  wire_send(p->run, team_member_rank(&p->run->team, who), m);
 }
 
 static void tell_silence(void *self, int who, double seconds) {
@@ -36,7 +36,7 @@ static bool listen(post *p) {
   message m;
   int from;
   bool any = false;
-  while (!foreman_is_over(&p->foreman) && wire_receive(p->run->comm, &from, &m)) {
+  while (!foreman_is_over(&p->foreman) && wire_receive(p->run, &from, &m)) {
     if (from == team_chief(&p->run->team))
       foreman_hear_chief(&p->foreman, &m, ins_clock_s());
     else
@@ -60,14 +60,14 @@ ins_status foreman_loop(run *r) {
   /* The crew waits for answers: without memory for its books a foreman cannot turn them away. */
   if (foreman_create(&up, &chief, &terms, &crew, ins_clock_s(), &p.foreman) != INS_OK)
     ins_fatal(ins_message(), __FILE__, __LINE__);
-  while (!foreman_is_over(&p.foreman)) {
+  while (!foreman_is_over(&p.foreman) && !r->lost) {
     if (listen(&p))
       idle = 0;
     else
       wire_rest(&idle);
     if (ins_signals_caught())
       dealer_halt(&p.foreman.crew, INS_ERR_STOPPED, "stopped on request", ins_clock_s());
-    if (foreman_is_lost(&p.foreman))
+    if (foreman_is_lost(&p.foreman) && !r->lost)
       ins_fatal(p.foreman.crew.lost ? p.foreman.crew.text
                                     : "the rank that deals the work does not answer any more",
                 __FILE__, __LINE__);

@@ -78,7 +78,7 @@ static void take_report(master *m, int rank, const message *report) {
 
 static void send(void *self, int who, const message *said) {
   const master *m = self;
-  wire_send(m->run->comm, team_member_rank(&m->run->team, who), said);
+  wire_send(m->run, team_member_rank(&m->run->team, who), said);
 }
 
 static void hear_report(void *self, int who, int64_t origin, const message *report) {
@@ -123,12 +123,12 @@ static bool serve(master *m) {
   message heard;
   int from;
   bool any = false;
-  while (wire_receive(m->run->comm, &from, &heard)) {
+  while (wire_receive(m->run, &from, &heard)) {
     dealer_hear(&m->dealer, team_member(&m->run->team, from), &heard, ins_clock_s());
     any = true;
   }
   dealer_tick(&m->dealer, ins_clock_s());
-  if (m->dealer.lost) end_all(m);
+  if (m->dealer.lost && !m->run->lost) end_all(m);
   if (ins_signals_caught())
     dealer_halt(&m->dealer, INS_ERR_STOPPED, "stopped on request", ins_clock_s());
   progress_show(&m->office->progress);
@@ -138,7 +138,7 @@ static bool serve(master *m) {
 static bool beat(void *context) {
   master *m = context;
   serve(m);
-  return !m->dealer.halting;
+  return !m->dealer.halting && !m->run->lost;
 }
 
 static message report_of(const outcome *out, int64_t n) {
@@ -164,7 +164,7 @@ static bool compute_own(master *m, bench *b) {
     message report = report_of(&out, status == INS_OK);
     take_report(m, 0, &report);
   }
-  if (status != INS_OK && !(status == INS_ERR_STOPPED && m->dealer.halting))
+  if (status != INS_OK && !(status == INS_ERR_STOPPED && (m->dealer.halting || m->run->lost)))
     dealer_halt(&m->dealer, status, ins_message(), ins_clock_s());
   dealer_finish_own(&m->dealer, &own, ins_clock_s());
   return true;
@@ -216,7 +216,7 @@ ins_status master_loop(run *r, office *o, ins_run_report *report) {
   /* Workers wait for answers: without memory for its books the master cannot even turn them away.
    */
   if (create(&m, &b) != INS_OK) ins_fatal(ins_message(), __FILE__, __LINE__);
-  while (!dealer_is_over(&m.dealer)) {
+  while (!dealer_is_over(&m.dealer) && !r->lost) {
     bool busy = serve(&m);
     if (m.dealer.terms.computes) busy = compute_own(&m, &b) || busy;
     if (busy)

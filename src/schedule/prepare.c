@@ -32,6 +32,14 @@ static ins_status check_same_input(const char *path, const char *key, const char
                   path, what, before, now);
 }
 
+static const struct {
+  const char *key, *what;
+} inputs[] = {
+    {"model_sha256", "model"},
+    {"stimulus_sha256", "stimulus file"},
+    {"plugin_sha256", "plug-in"},
+};
+
 /* The path was agreed before the lock was held: another run may have begun the file in between. */
 static ins_status check_same_path(const char *path, const ins_store_facts *facts,
                                   const ins_value *attributes) {
@@ -42,33 +50,55 @@ static ins_status check_same_path(const char *path, const ins_store_facts *facts
                   facts->instruction_set);
 }
 
+static ins_status check_continues(const run *r, const ins_value *attributes,
+                                  const ins_store_facts *facts) {
+  const char *path = output_of(r);
+  if (!facts->job_json)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s exists and was not written by insilico; choose another output", path);
+  ins_status status = ins_job_continues(r->context->job, facts->job_json);
+  if (status != INS_OK) return ins_within(status, "%s exists", path);
+  for (size_t i = 0; status == INS_OK && i < sizeof inputs / sizeof inputs[0]; i++)
+    status = check_same_input(path, inputs[i].key, inputs[i].what, facts->attributes, attributes);
+  return status == INS_OK ? check_same_path(path, facts, attributes) : status;
+}
+
+static bool same_attribute(const ins_store_facts *facts, const ins_value *attributes,
+                           const char *key) {
+  return strcmp(ins_value_text_or(ins_map_get(facts->attributes, key), ""),
+                ins_value_text_or(ins_map_get(attributes, key), "")) == 0;
+}
+
+/* Why a file has to be laid out anew; NULL: it goes on as it is. */
+static ins_status find_reason(const run *r, const ins_value *attributes,
+                              const ins_store_facts *facts, const char **reason) {
+  bool intact = false;
+  *reason = "was damaged and is laid out anew";
+  if (!facts->opens) return INS_OK;
+  ins_status status = check_continues(r, attributes, facts);
+  if (status != INS_OK) return status;
+  if (!facts->same_axes || !same_attribute(facts, attributes, "job")) {
+    *reason = "laid out anew for the extended job";
+    return INS_OK;
+  }
+  status = ins_store_intact(output_of(r), r->stages.n, r->stages.layout, attributes, &intact);
+  if (intact)
+    *reason = NULL;
+  else if (!same_attribute(facts, attributes, "insilico_version"))
+    *reason = "is of another version of insilico and laid out anew";
+  return status;
+}
+
 /* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job.
  */
 static ins_status take_up(const run *r, const ins_value *attributes, const ins_store_facts *facts,
                           office *o) {
-  const char *path = output_of(r);
-  const char *job = ins_value_text_or(ins_map_get(attributes, "job"), "");
-  if (facts->opens) {
-    if (!facts->job_json)
-      return ins_fail(INS_ERR_ARGUMENT,
-                      "%s exists and was not written by insilico; choose another output", path);
-    ins_status status = ins_job_continues(r->context->job, facts->job_json);
-    if (status != INS_OK) return ins_within(status, "%s exists", path);
-    status = check_same_input(path, "model_sha256", "model", facts->attributes, attributes);
-    if (status == INS_OK)
-      status =
-          check_same_input(path, "stimulus_sha256", "stimulus file", facts->attributes, attributes);
-    if (status == INS_OK) status = check_same_path(path, facts, attributes);
-    if (status != INS_OK) return status;
-    if (facts->same_axes && strcmp(job, facts->job_json) == 0) return INS_OK;
-  }
-  ins_status status =
-      ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
+  const char *path = output_of(r), *reason;
+  ins_status status = find_reason(r, attributes, facts, &reason);
+  if (status != INS_OK || !reason) return status;
+  status = ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
   if (status == INS_OK)
-    ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path,
-            facts->opens ? "laid out anew for the extended job"
-                         : "was damaged and is laid out anew",
-            o->n_kept);
+    ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path, reason, o->n_kept);
   return status;
 }
 

@@ -77,12 +77,22 @@ static ins_status do_my_part(run *r, office *o, ins_run_report *report) {
   return team_is_foreman(&r->team) ? foreman_loop(r) : worker_loop(r);
 }
 
+/* The run phase; it ends with everybody's best knowledge of who is still there. */
+static ins_status work(run *r, office *o, ins_run_report *report) {
+  if (ins_comm_survives()) MPI_Comm_set_errhandler(r->comm, MPI_ERRORS_RETURN);
+  ins_status status = do_my_part(r, o, report);
+  r->lost = !ins_comm_all_there(r->comm, r->lost);
+  if (r->lost) return ins_fail(INS_ERR_LOST, "ranks were lost");
+  if (ins_comm_survives()) ins_comm_guard(r->comm);
+  /* A stopped worker is no news of its own: rank 0 knows why. */
+  return ins_agree(r->comm, r->rank != 0 && status == INS_ERR_STOPPED ? INS_OK : status);
+}
+
 static ins_status run_stage(run *r, const ins_results *results, office *o, ins_run_report *report) {
   ins_status status = begin(r, results);
   if (status != INS_OK) return status;
-  status = do_my_part(r, o, report);
-  /* A stopped worker is no news of its own: rank 0 knows why. */
-  status = ins_agree(r->comm, r->rank != 0 && status == INS_ERR_STOPPED ? INS_OK : status);
+  status = work(r, o, report);
+  if (r->lost) return status;
   /* From here on everybody may read what anybody wrote. */
   if (status == INS_OK && (r->layout->reduced >= 0 || r->stage + 1 < r->stages.n))
     status = ins_store_sync(r->store);
@@ -118,12 +128,23 @@ static void run_clear(run *r) {
   ins_stages_clear(&r->stages);
 }
 
+/* The first thing that went wrong is the one to tell. */
+static ins_status close_store(run *r, ins_status status) {
+  char reason[INS_MESSAGE_MAX];
+  snprintf(reason, sizeof reason, "%s", ins_message());
+  if (r->lost) {
+    ins_store_abandon(&r->store);
+    return ins_fail(status, "%s", reason);
+  }
+  ins_status closed = ins_agree(r->comm, ins_store_close(&r->store));
+  return status == INS_OK ? closed : ins_fail(status, "%s", reason);
+}
+
 ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
                    const ins_experiment_context *context, const ins_value *attributes,
                    const ins_run_options *options, ins_run_report *report) {
   run r = {.comm = comm, .options = options, .experiment = experiment, .context = context};
   office o = {0};
-  char reason[INS_MESSAGE_MAX];
   *report = (ins_run_report){0};
   MPI_Comm_rank(comm, &r.rank);
   MPI_Comm_size(comm, &r.size);
@@ -135,12 +156,7 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
     status = ins_store_open(comm, output_of(&r), r.stages.n, r.stages.layout, &r.store);
   if (status == INS_OK) {
     status = run_stages(&r, &o, report);
-    strcpy(reason, ins_message());
-    ins_status closed = ins_agree(comm, ins_store_close(&r.store));
-    if (status == INS_OK)
-      status = closed;
-    else
-      status = ins_fail(status, "%s", reason);
+    status = close_store(&r, status);
   }
   if (r.rank == 0) close_journal(&o, status, report);
   ins_lock_release(&o.lock);

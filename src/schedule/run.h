@@ -34,6 +34,7 @@ typedef struct run {
   ins_store *store;
   lots todo[INS_MAX_STAGES];     /* rank 0: batches of every stage with tasks left */
   size_t n_kept[INS_MAX_STAGES]; /* rank 0: tasks of every stage that were done before */
+  bool lost;                     /* a rank is: the run phase ends, and the run begins again */
   /* The stage that is run: */
   size_t stage;
   const ins_layout *layout;
@@ -55,9 +56,10 @@ const char *stage_name(const run *r);
 
 /* ---- messages that travel -------------------------------------------------------------------- */
 
-void wire_send(MPI_Comm comm, int to, const message *m);
+/** When a rank is lost and the run can go on without it, r->lost is set and nothing travels. */
+void wire_send(run *r, int to, const message *m);
 /** One message that has arrived; false: there is none. */
-bool wire_receive(MPI_Comm comm, int *from, message *m);
+bool wire_receive(run *r, int *from, message *m);
 /** Sleeps a little, longer the more often in a row it is called: *idle counts, 0 to begin with. */
 void wire_rest(unsigned *idle);
 

@@ -8,20 +8,28 @@
 
 enum { TAG = 1 };
 
-void wire_send(MPI_Comm comm, int to, const message *m) {
-  if (ins_fault("message", -1)) return; /* lost on the way */
-  MPI_Send(m, (int)message_bytes(m), MPI_BYTE, to, TAG, comm);
+/* Where losses are survived a failing call only says so; elsewhere it does not return. */
+static bool note(run *r, int code) {
+  if (code == MPI_SUCCESS) return true;
+  if (!ins_comm_is_loss(code)) ins_fatal("a message between ranks failed", __FILE__, __LINE__);
+  r->lost = true;
+  return false;
 }
 
-bool wire_receive(MPI_Comm comm, int *from, message *m) {
+void wire_send(run *r, int to, const message *m) {
+  if (r->lost || ins_fault("message", -1)) return; /* lost on the way */
+  note(r, MPI_Send(m, (int)message_bytes(m), MPI_BYTE, to, TAG, r->comm));
+}
+
+bool wire_receive(run *r, int *from, message *m) {
   int arrived;
   MPI_Status about;
-  MPI_Iprobe(MPI_ANY_SOURCE, TAG, comm, &arrived, &about);
-  if (!arrived) return false;
+  if (r->lost || !note(r, MPI_Iprobe(MPI_ANY_SOURCE, TAG, r->comm, &arrived, &about)) || !arrived)
+    return false;
   *from = about.MPI_SOURCE;
-  MPI_Recv(m, sizeof *m, MPI_BYTE, *from, TAG, comm, MPI_STATUS_IGNORE);
+  const int code = MPI_Recv(m, sizeof *m, MPI_BYTE, *from, TAG, r->comm, MPI_STATUS_IGNORE);
   m->text[sizeof m->text - 1] = '\0';
-  return true;
+  return note(r, code);
 }
 
 /* Spinning answers fastest, but where ranks outnumber cores it takes the time of those who work. */

@@ -18,8 +18,8 @@ hand_terms terms_of(const run *r) {
 }
 
 static void send(void *self, const message *m) {
-  const worker *w = self;
-  wire_send(w->run->comm, w->chief, m);
+  worker *w = self;
+  wire_send(w->run, w->chief, m);
 }
 
 /* Hears all that has arrived; true when there was anything. */
@@ -27,12 +27,12 @@ static bool listen(worker *w) {
   message m;
   int from;
   bool any = false;
-  while (!w->hand.gone && wire_receive(w->run->comm, &from, &m)) {
+  while (!w->hand.gone && wire_receive(w->run, &from, &m)) {
     hand_hear(&w->hand, &m, ins_clock_s());
     any = true;
   }
   hand_tick(&w->hand, ins_clock_s());
-  if (w->hand.lost)
+  if (w->hand.lost && !w->run->lost)
     ins_fatal("the rank that deals the work does not answer any more", __FILE__, __LINE__);
   return any;
 }
@@ -41,7 +41,7 @@ static bool beat(void *context) {
   worker *w = context;
   if (ins_signals_caught()) return false;
   listen(w);
-  return !w->hand.halted;
+  return !w->hand.halted && !w->run->lost;
 }
 
 static ins_status compute(worker *w, bench *b, int64_t batch, bool check) {
@@ -84,7 +84,7 @@ ins_status worker_loop(run *r) {
   char why[INS_MESSAGE_MAX] = "";
   hand_start(&terms, &owner, ins_clock_s(), &w.hand);
   ins_status status = bench_create(r, &b);
-  while (!w.hand.gone) {
+  while (!w.hand.gone && !r->lost) {
     if (listen(&w)) idle = 0;
     if (status == INS_OK && ins_signals_caught())
       status = ins_fail(INS_ERR_STOPPED, "stopped on request");

@@ -1,60 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows of an open results file: written through parallel HDF5, read and verified by plain file
- * access. */
+/* Rows of an open results file: written by MPI-IO at the places where HDF5 has its contiguous
+ * datasets, read and verified by plain file access. */
 #include <errno.h>
 #include <string.h>
 
 #include "insilico/fault.h"
 #include "insilico/memory.h"
+#include "io.h"
 #include "open_file.h"
 
 /* MPI counts bytes in an int, so no single write is larger. */
 enum { MAX_WRITE = 1 << 30 };
 
-/* The largest box of the dataset that begins at element `first` and holds at most `n` elements in
- * file order: start and count an axis; returns its elements. Elements in file order are cut into
- * such boxes because HDF5 selects boxes fast and everything else slowly. */
-static size_t next_box(const dataset *d, size_t first, size_t n, hsize_t *start, hsize_t *count) {
-  size_t block = 1, rest = first;
-  int axis = d->rank - 1;
-  while (axis > 0 && first % (block * d->dims[axis]) == 0 && n >= block * d->dims[axis])
-    block *= d->dims[axis--];
-  for (int i = d->rank - 1; i >= 0; i--) {
-    start[i] = rest % d->dims[i];
-    rest /= d->dims[i];
-    count[i] = i > axis ? d->dims[i] : 1;
-  }
-  hsize_t left = d->dims[axis] - start[axis];
-  count[axis] = n / block < left ? n / block : left;
-  return count[axis] * block;
-}
-
-static bool write_box(const dataset *d, const hsize_t *start, const hsize_t *count, size_t n,
-                      const void *data) {
-  hsize_t size = n;
-  if (!d->rank) return H5Dwrite(d->id, d->type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
-  hid_t memory = H5Screate_simple(1, &size, NULL);
-  bool done = memory >= 0 &&
-              H5Sselect_hyperslab(d->space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-              H5Dwrite(d->id, d->type, memory, d->space, H5P_DEFAULT, data) >= 0;
-  if (memory >= 0) H5Sclose(memory);
-  return done;
-}
-
-static ins_status write_elements(ins_store *store, const dataset *d, size_t first, size_t n,
-                                 const void *data) {
-  hsize_t start[INS_STORE_MAX_RANK], count[INS_STORE_MAX_RANK];
-  const char *from = data;
-  while (n) {
-    size_t most = n * d->size > MAX_WRITE ? MAX_WRITE / d->size : n;
-    size_t box = d->rank ? next_box(d, first, most, start, count) : 1;
-    if (!write_box(d, start, count, box, from))
-      return ins_h5_fail(store->path, "cannot be written (is the disk full?)");
-    first += box;
-    from += box * d->size;
-    n -= box;
+static ins_status write_at(ins_store *store, uint64_t offset, size_t n, const void *data) {
+  for (size_t at = 0; at < n;) {
+    MPI_Status state;
+    int piece = n - at < MAX_WRITE ? (int)(n - at) : MAX_WRITE, wrote = 0;
+    errno = 0;
+    int code = MPI_File_write_at(store->file, (MPI_Offset)(offset + at), (const char *)data + at,
+                                 piece, MPI_BYTE, &state);
+    if (code == MPI_SUCCESS) MPI_Get_count(&state, MPI_BYTE, &wrote);
+    if (wrote <= 0) return ins_io_fail(store->path, "cannot be written (is the disk full?)", code);
+    at += (size_t)wrote;
   }
   return INS_OK;
+}
+
+/* Of a place: rows of n tasks from `first` on. */
+static ins_status write_books(ins_store *store, const ins_place *place, size_t first, size_t n,
+                              const void *data) {
+  return write_at(store, place->offset + first * place->row_bytes, n * place->row_bytes, data);
 }
 
 static void fill_row(ins_dtype dtype, size_t n, void *row) {
@@ -120,18 +95,18 @@ static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n
   const int n_variables = s->layout->n_variables;
   ins_status status = n_variables ? INS_OK : fault_at(store, "store.write", first, n);
   for (int v = 0; v < n_variables && status == INS_OK; v++) {
-    size_t row = ins_layout_row(s->layout, v);
-    if (s->layout->variables[v].scope == INS_PER_TASK && row)
-      status = write_elements(store, &s->variable[v], first * row, n * row,
-                              (char *)rows[v] + k * ins_layout_row_bytes(s->layout, v));
+    size_t bytes = ins_layout_row_bytes(s->layout, v);
+    if (s->layout->variables[v].scope == INS_PER_TASK)
+      status = write_at(store, s->offset[v] + first * bytes, n * bytes,
+                        (const char *)rows[v] + k * bytes);
     /* Once the first variable is there: what is left then is half a row. */
     if (v == 0 && status == INS_OK) status = fault_at(store, "store.write", first, n);
   }
-  if (status == INS_OK) status = write_elements(store, &s->error, first, n, m->error + k);
+  if (status == INS_OK) status = write_books(store, &s->rows.error, first, n, m->error + k);
   if (status == INS_OK) status = fault_at(store, "store.write.status", first, n);
-  if (status == INS_OK) status = write_elements(store, &s->status, first, n, m->status + k);
+  if (status == INS_OK) status = write_books(store, &s->rows.status, first, n, m->status + k);
   if (status == INS_OK) status = fault_at(store, "store.write.checksum", first, n);
-  if (status == INS_OK) status = write_elements(store, &s->checksum, first, n, m->checksum + k);
+  if (status == INS_OK) status = write_books(store, &s->rows.checksum, first, n, m->checksum + k);
   return status;
 }
 
@@ -144,7 +119,6 @@ ins_status ins_store_write(ins_store *store, size_t number, size_t n, const size
   marks m;
   if (number >= store->n) return no_stage(store, number);
   const stage *s = &store->stages[number];
-  ins_h5_quiet();
   ins_status result = marks_create(s, n, &m);
   if (result != INS_OK) goto done;
   for (size_t k = 0; k < n; k++) {
@@ -178,11 +152,10 @@ ins_status ins_store_write_summary(ins_store *store, size_t number, int variable
       group >= ins_layout_groups(s->layout))
     return ins_fail(INS_ERR_INTERNAL, "%s: no summary %zu of variable %d", store->path, group,
                     variable);
-  size_t n = ins_layout_row(s->layout, variable);
   if (ins_fault("store.write.summary", -1))
     return ins_fail(INS_ERR_IO, "%s: a summary cannot be written (is the disk full?)", store->path);
-  ins_h5_quiet();
-  return n ? write_elements(store, &s->variable[variable], group * n, n, row) : INS_OK;
+  size_t bytes = ins_layout_row_bytes(s->layout, variable);
+  return write_at(store, s->offset[variable] + group * bytes, bytes, row);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------

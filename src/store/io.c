@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "io.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ static void put_hint(MPI_Info info, const char *key, const ins_value *value) {
 /* Rows are written independently, each rank its own, in one contiguous piece a variable. Collective
  * buffering would send them to other ranks first; data sieving would read a range of the file,
  * change a part and write it back whole, with rows of other ranks in it as they were before. */
-static MPI_Info make_info(void) {
+MPI_Info ins_io_info(void) {
   MPI_Info info;
   MPI_Info_create(&info);
   MPI_Info_set(info, "romio_cb_write", "disable");
@@ -94,10 +95,19 @@ static MPI_Info make_info(void) {
   return info;
 }
 
-hid_t ins_io_access(MPI_Comm comm) {
-  MPI_Info info = make_info();
+/* The system's word is the plainer one, where it has reached us. */
+ins_status ins_io_fail(const char *path, const char *what, int code) {
+  char words[MPI_MAX_ERROR_STRING] = "";
+  const char *why = errno ? strerror(errno) : words;
+  int length;
+  MPI_Error_string(code, words, &length);
+  return ins_fail(INS_ERR_IO, "%s: %s: %s", path, what, why);
+}
+
+hid_t ins_io_access(void) {
+  MPI_Info info = ins_io_info();
   hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  bool done = access >= 0 && H5Pset_fapl_mpio(access, comm, info) >= 0 &&
+  bool done = access >= 0 && H5Pset_fapl_mpio(access, MPI_COMM_SELF, info) >= 0 &&
               H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18) >= 0;
   MPI_Info_free(&info);
   if (done) return access;

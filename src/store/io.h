@@ -11,8 +11,12 @@
 size_t ins_io_alignment(void);
 /** Must MPI-IO make the file, because it can be striped only then? */
 bool ins_io_striped(void);
-/** Properties for H5Fcreate and H5Fopen: the MPI-IO driver on `comm` with our hints, file format of
+/** Properties for H5Fcreate: the MPI-IO driver on this rank alone with our hints, file format of
  * HDF5 1.8. Negative on failure; to be closed with H5Pclose. */
-hid_t ins_io_access(MPI_Comm comm);
+hid_t ins_io_access(void);
+/** INS_ERR_IO "PATH: WHAT: why", after a call of MPI-IO that gave `code`. */
+ins_status ins_io_fail(const char *path, const char *what, int code) INS_CHECKED;
+/** The hints themselves; to be freed with MPI_Info_free. */
+MPI_Info ins_io_info(void);
 
 #endif

@@ -158,8 +158,7 @@ static void root_links(const draft *d, size_t *n, size_t *length) {
 static hid_t make_file(const draft *d, size_t metadata) {
   size_t n, length;
   root_links(d, &n, &length);
-  hid_t file = H5I_INVALID_HID, create = H5Pcreate(H5P_FILE_CREATE),
-        access = ins_io_access(MPI_COMM_SELF);
+  hid_t file = H5I_INVALID_HID, create = H5Pcreate(H5P_FILE_CREATE), access = ins_io_access();
   const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
   if (access >= 0 && H5Pset_link_creation_order(create, order) >= 0 &&
       H5Pset_attr_creation_order(create, order) >= 0 &&

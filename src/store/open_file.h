@@ -7,26 +7,25 @@
 #include "parts.h"
 #include "rows.h"
 
-typedef struct dataset {
-  hid_t id, space, type;
-  int rank;
-  hsize_t dims[INS_STORE_MAX_RANK];
-  size_t size; /* of an element */
-} dataset;
-
 typedef struct stage {
   const ins_layout *layout;
-  dataset status, error, checksum, *variable; /* [n_variables]; constants stay closed */
   ins_rows rows;
+  uint64_t *offset; /* [n_variables]: where the variable begins in the file; constants: 0 */
 } stage;
 
 struct ins_store {
-  MPI_Comm comm;
+  MPI_Comm comm; /* the caller's */
   char *path;
-  hid_t file;
+  MPI_File file; /* of this rank alone */
   size_t n;
   stage *stages; /* [n] */
   ins_xxh hash;
 };
+
+/** Collective over comm; every rank returns the worst code of all with its message. */
+ins_status ins_store_agree(MPI_Comm comm, ins_status status) INS_CHECKED;
+/** Collective. Finds where everything lies: rank 0 looks, and tells the others, so that a file that
+ * many ranks open is read by one. All ranks return the same. */
+ins_status ins_store_find(ins_store *store, MPI_Comm comm) INS_CHECKED;
 
 #endif

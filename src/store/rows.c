@@ -31,6 +31,14 @@ static bool locate(hid_t group, const char *name, size_t *n_tasks, ins_place *ou
   return !*n_tasks || bytes % *n_tasks == 0;
 }
 
+bool ins_rows_offset(hid_t group, const char *name, uint64_t *out) {
+  ins_place place;
+  size_t n = 0;
+  bool found = group >= 0 && locate(group, name, &n, &place);
+  *out = found && n ? place.offset : 0;
+  return found;
+}
+
 static size_t count_words(const char *text) {
   size_t n = 0;
   for (text += strspn(text, " "); *text; text += strspn(text, " ")) {

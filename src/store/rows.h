@@ -31,6 +31,8 @@ typedef struct ins_rows {
  * (which may be another file of the same layout). */
 ins_status ins_rows_open(hid_t file, const char *group, const char *path,
                          ins_rows *out) INS_CHECKED;
+/** Where a dataset begins; 0 for one without elements. */
+bool ins_rows_offset(hid_t group, const char *name, uint64_t *out);
 /** Opens PATH anew: other nodes see what has been written and synced once they open a file. */
 ins_status ins_rows_reopen(ins_rows *rows) INS_CHECKED;
 void ins_rows_close(ins_rows *rows);

@@ -15,7 +15,7 @@
 #include "shared.h"
 
 /* Every rank leaves with the worst code of all and its message. */
-static ins_status agree(MPI_Comm comm, ins_status status) {
+ins_status ins_store_agree(MPI_Comm comm, ins_status status) {
   struct {
     int code, rank;
   } mine = {(int)status, 0}, worst;
@@ -45,55 +45,6 @@ ins_status ins_store_create(const char *path, size_t n_stages, ins_layout *const
 
 /* ---- opening and closing ---- */
 
-static const dataset closed = {H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, 0, {0}, 0};
-
-static ins_status open_dataset(const char *path, hid_t group, const char *name, dataset *d) {
-  d->id = H5Dopen2(group, name, H5P_DEFAULT);
-  if (d->id >= 0) d->space = H5Dget_space(d->id);
-  if (d->id >= 0) d->type = H5Dget_type(d->id);
-  d->rank = d->space >= 0 ? H5Sget_simple_extent_ndims(d->space) : -1;
-  if (d->id < 0 || d->type < 0 || d->rank < 0 || d->rank > INS_STORE_MAX_RANK ||
-      H5Sget_simple_extent_dims(d->space, d->dims, NULL) < 0)
-    return ins_within(ins_h5_fail(path, "a variable cannot be opened"), "%s", name);
-  d->size = H5Tget_size(d->type);
-  return INS_OK;
-}
-
-static void close_dataset(dataset *d) {
-  if (d->type >= 0) H5Tclose(d->type);
-  if (d->space >= 0) H5Sclose(d->space);
-  if (d->id >= 0) H5Dclose(d->id);
-  *d = closed;
-}
-
-static ins_status open_datasets(const char *path, hid_t group, stage *s) {
-  const ins_layout *layout = s->layout;
-  ins_status status = open_dataset(path, group, "status", &s->status);
-  if (status == INS_OK) status = open_dataset(path, group, "error", &s->error);
-  if (status == INS_OK) status = open_dataset(path, group, "checksum", &s->checksum);
-  for (int v = 0; v < layout->n_variables && status == INS_OK; v++)
-    if (layout->variables[v].scope != INS_CONSTANT)
-      status = open_dataset(path, group, layout->variables[v].name, &s->variable[v]);
-  return status;
-}
-
-static ins_status open_stage(ins_store *store, stage *s) {
-  hid_t group = ins_store_open_group(store->file, s->layout->group);
-  ins_status status = group < 0 ? ins_h5_fail(store->path, "a stage cannot be opened")
-                                : open_datasets(store->path, group, s);
-  if (group >= 0) H5Gclose(group);
-  if (status == INS_OK)
-    status = ins_rows_open(store->file, s->layout->group, store->path, &s->rows);
-  return s->layout->group ? ins_within(status, "stage %s", s->layout->group) : status;
-}
-
-static ins_status open_stages(ins_store *store) {
-  ins_status status = ins_xxh_create(&store->hash);
-  for (size_t k = 0; k < store->n && status == INS_OK; k++)
-    status = open_stage(store, &store->stages[k]);
-  return status;
-}
-
 /* Before HDF5 opens it: whether the file is ours to write, said in our words. */
 static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *stages,
                           bool compare) {
@@ -116,21 +67,15 @@ static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *
 }
 
 /* Each rank for itself: rows are independent, and nothing else changes once the file is laid out.
- * Together with others, a rank whose write failed would wait for them in HDF5's closing, and they
- * for it. */
-static hid_t open_alone(const char *path) {
-  ins_h5_quiet();
-  hid_t access = ins_io_access(MPI_COMM_SELF);
-  hid_t file = access >= 0 ? H5Fopen(path, H5F_ACC_RDWR, access) : H5I_INVALID_HID;
-  if (access >= 0) H5Pclose(access);
-  return file;
-}
-
-static void close_stage(stage *s) {
-  close_dataset(&s->status);
-  close_dataset(&s->error);
-  close_dataset(&s->checksum);
-  for (int v = 0; v < s->layout->n_variables && s->variable; v++) close_dataset(&s->variable[v]);
+ * Together with others, a rank whose write failed would wait for them at the end, and they for it.
+ */
+static ins_status open_alone(ins_store *store) {
+  MPI_Info info = ins_io_info();
+  int code = MPI_File_open(MPI_COMM_SELF, store->path, MPI_MODE_RDWR, info, &store->file);
+  MPI_Info_free(&info);
+  if (code == MPI_SUCCESS) return INS_OK;
+  store->file = MPI_FILE_NULL;
+  return ins_io_fail(store->path, "cannot be opened for writing", code);
 }
 
 /* The system tells only here what it could not bring to the disk. Some file systems have nothing to
@@ -159,11 +104,12 @@ static ins_status check_there(const ins_store *store) {
 /* Local. Closes what is open; the file itself last. */
 static ins_status shut(ins_store *store) {
   ins_status status = INS_OK;
-  for (size_t k = 0; k < store->n; k++) close_stage(&store->stages[k]);
-  if (store->file >= 0 && H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
-    status = ins_h5_fail(store->path, "cannot be synced");
-  if (store->file >= 0 && H5Fclose(store->file) < 0 && status == INS_OK)
-    status = ins_h5_fail(store->path, "cannot be closed");
+  int code = MPI_SUCCESS;
+  if (store->file != MPI_FILE_NULL) code = MPI_File_sync(store->file);
+  if (code != MPI_SUCCESS) status = ins_io_fail(store->path, "cannot be synced", code);
+  code = store->file != MPI_FILE_NULL ? MPI_File_close(&store->file) : MPI_SUCCESS;
+  if (code != MPI_SUCCESS && status == INS_OK)
+    status = ins_io_fail(store->path, "cannot be closed", code);
   if (status == INS_OK) status = sync_rows(store);
   if (status == INS_OK) status = check_there(store);
   for (size_t k = 0; k < store->n; k++) ins_rows_close(&store->stages[k].rows);
@@ -172,7 +118,7 @@ static ins_status shut(ins_store *store) {
 }
 
 static void store_free(ins_store *store) {
-  for (size_t k = 0; k < store->n; k++) ins_free(&store->stages[k].variable);
+  for (size_t k = 0; k < store->n; k++) ins_free(&store->stages[k].offset);
   ins_free(&store->stages);
   free(store->path);
   free(store);
@@ -182,9 +128,7 @@ static void store_free(ins_store *store) {
 static void abandon(ins_store *store, ins_status first) {
   char message[INS_MESSAGE_MAX];
   snprintf(message, sizeof message, "%s", ins_message());
-  ins_h5_quiet();
   ins_status ignored = shut(store);
-  ins_h5_silent();
   if (first != INS_OK) ignored = ins_fail(first, "%s", message);
   (void)ignored;
   store_free(store);
@@ -193,20 +137,15 @@ static void abandon(ins_store *store, ins_status first) {
 static ins_status store_new(const char *path, size_t n_stages, ins_layout *const *stages,
                             ins_store **out) {
   ins_store *store = *out = calloc(1, sizeof *store);
+  if (store) store->file = MPI_FILE_NULL;
   if (store) store->path = strdup(path);
   if (!store || !store->path) return ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
-  store->file = H5I_INVALID_HID;
   ins_status status = ins_alloc(n_stages, sizeof *store->stages, &store->stages);
   for (size_t k = 0; k < n_stages && status == INS_OK; k++) {
     stage *s = &store->stages[store->n++];
     const size_t n_variables = (size_t)stages[k]->n_variables;
-    *s = (stage){.layout = stages[k],
-                 .status = closed,
-                 .error = closed,
-                 .checksum = closed,
-                 .rows = {.fd = -1}};
-    status = ins_alloc(n_variables, sizeof *s->variable, &s->variable);
-    for (size_t v = 0; v < n_variables && status == INS_OK; v++) s->variable[v] = closed;
+    *s = (stage){.layout = stages[k], .rows = {.fd = -1}};
+    status = ins_alloc(n_variables, sizeof *s->offset, &s->offset);
   }
   return status;
 }
@@ -222,13 +161,16 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
   ins_status shared = ins_shared_check(comm, path);
   if (status == INS_OK) status = shared;
   if (status == INS_OK) status = inspect(path, n_stages, stages, rank == 0);
-  status = agree(comm, status);
+  status = ins_store_agree(comm, status);
   if (status != INS_OK) goto failed;
 
   store->comm = comm;
-  store->file = open_alone(path);
-  status = store->file < 0 ? ins_h5_fail(path, "cannot be opened") : open_stages(store);
-  status = agree(comm, status);
+  status = ins_store_find(store, comm);
+  if (status == INS_OK) {
+    status = ins_xxh_create(&store->hash);
+    if (status == INS_OK) status = open_alone(store);
+    status = ins_store_agree(comm, status);
+  }
   if (status == INS_OK) {
     *out = store;
     ins_shared_warn(comm, path);
@@ -242,30 +184,27 @@ failed:
 }
 
 ins_status ins_store_sync(ins_store *store) {
-  ins_h5_quiet();
   ins_status status = INS_OK;
-  if (H5Fflush(store->file, H5F_SCOPE_GLOBAL) < 0)
-    status = ins_h5_fail(store->path, "cannot be synced");
+  int code = MPI_File_sync(store->file);
+  if (code != MPI_SUCCESS) status = ins_io_fail(store->path, "cannot be synced", code);
   if (status == INS_OK && ins_fault("store.sync", -1))
     status = ins_fail(INS_ERR_IO, "%s: cannot be synced", store->path);
   if (status == INS_OK) status = sync_rows(store);
-  status = agree(store->comm, status);
+  status = ins_store_agree(store->comm, status);
   if (status != INS_OK) return status;
   for (size_t k = 0; k < store->n && status == INS_OK; k++)
     status = ins_rows_reopen(&store->stages[k].rows);
-  return agree(store->comm, status);
+  return ins_store_agree(store->comm, status);
 }
 
 ins_status ins_store_close(ins_store **store) {
   if (!store || !*store) return INS_OK;
   ins_store *s = *store;
   *store = NULL;
-  ins_h5_quiet();
   ins_status status = shut(s);
   if (status == INS_OK && ins_fault("store.close", -1))
     status = ins_fail(INS_ERR_IO, "%s: cannot be closed", s->path);
-  ins_h5_silent();
-  status = agree(s->comm, status);
+  status = ins_store_agree(s->comm, status);
   store_free(s);
   return status;
 }
