@@ -11,7 +11,7 @@ PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config openmpi-bin libopenmp
     libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev libcurl4-openssl-dev libpng-dev
     libcminpack-dev"
 PACKAGES_DEMO="hdf5-tools"
-PACKAGES_TEST="libcmocka-dev hdf5-tools openssl python3 python3-xarray python3-h5netcdf"
+PACKAGES_TEST="libcmocka-dev btrfs-progs hdf5-tools openssl strace python3 python3-xarray python3-h5netcdf iproute2 slurm-wlm munge"
 PACKAGES_PEER="python3-venv"
 PACKAGES_FUZZ="clang libclang-rt-14-dev"
 

@@ -225,9 +225,9 @@ ins_status master_loop(run *r, office *o, ins_run_report *report) {
       wire_rest(&idle);
   }
   ins_status status = m.dealer.status;
-  if (status == INS_OK)
+  if (status == INS_OK && !r->lost)
     settle(r, done_before, failed_before, shown);
-  else
+  else if (status != INS_OK)
     status = ins_fail(status, "%s", m.dealer.text);
   report->n_done = shown->n_done;
   report->n_failed = shown->n_failed;

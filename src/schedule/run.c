@@ -128,6 +128,12 @@ static void run_clear(run *r) {
   ins_stages_clear(&r->stages);
 }
 
+static ins_status set_up(run *r) {
+  ins_status status = r->experiment->setup(r->context, &r->state, &r->stages);
+  if (status == INS_OK) status = ins_store_set_io(ins_map_get(r->context->job->settings, "io"));
+  return status;
+}
+
 /* The first thing that went wrong is the one to tell. */
 static ins_status close_store(run *r, ins_status status) {
   char reason[INS_MESSAGE_MAX];
@@ -149,7 +155,7 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
   MPI_Comm_rank(comm, &r.rank);
   MPI_Comm_size(comm, &r.size);
   r.team = team_of(r.size, r.rank, options->group > 0 ? options->group : INS_RANKS_A_FOREMAN);
-  ins_status status = ins_agree(comm, experiment->setup(context, &r.state, &r.stages));
+  ins_status status = ins_agree(comm, set_up(&r));
   if (status == INS_OK)
     status = ins_agree(comm, r.rank == 0 ? prepare_file(&r, attributes, &o) : INS_OK);
   if (status == INS_OK)

@@ -47,12 +47,21 @@ static void what_a_terminal_obeys_becomes_question_marks(void **state) {
        "2J",
        "", "??2J", 4); /* CSI in UTF-8 */
   tame("\x9b"
-       "2J \xe9",
-       "", "?2J \xe9", 5);               /* and in Latin-1, where e9 is a letter */
+       "2J \xe9x",
+       "", "?2J \xe9x", 6);              /* and in Latin-1, where e9 is a letter */
   tame("\xe0\x82\x9b", "", "\xe0??", 3); /* spelt too long */
   tame("\xe2\x80\xae"
        "abc",
        "", "???abc", 6); /* right to left */
+}
+
+/* There they are spelt out: names stay what they are. */
+static void what_a_terminal_obeys_is_escaped_in_json(void **state) {
+  (void)state;
+  ins_text text = {0};
+  ins_text_add_json(&text, "\x1b\x7f\xc2\x9b\xe2\x80\xae\xc3\xa9\xe2\x80");
+  assert_string_equal(text.data, "\"\\u001b\\u007f\\u009b\\u202e\xc3\xa9\xe2\x80\"");
+  ins_text_free(&text);
 }
 
 static void letters_of_all_scripts_stay(void **state) {
@@ -72,6 +81,7 @@ static void a_character_that_is_cut_is_left_for_later(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_a_terminal_obeys_becomes_question_marks),
+      cmocka_unit_test(what_a_terminal_obeys_is_escaped_in_json),
       cmocka_unit_test(letters_of_all_scripts_stay),
       cmocka_unit_test(a_character_that_is_cut_is_left_for_later),
       cmocka_unit_test(a_misspelt_word_finds_its_neighbour),

@@ -9,7 +9,29 @@ export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1
 export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_orte_abort_on_non_zero_status=1
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/insilico-test-XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+# What a killed MPI leaves in /tmp and /dev/shm goes with the scratch directory.
+mkdir "$scratch/mpi"
+export OMPI_MCA_orte_tmpdir_base="$scratch/mpi" OMPI_MCA_btl_vader_backing_directory="$scratch/mpi"
+export INSILICO_TEST="$scratch" # in the environment of every process that this test starts
+trap leave_nothing EXIT
+trap 'exit 1' HUP INT TERM
+
+# The runs of this test that still live: launchers and ranks, by process number.
+ours() {
+  for pid in $(pgrep -x "$(basename "$INSILICO" | cut -c 1-15)"; pgrep -x "$(basename "$MPIEXEC")"); do
+    if grep -qz "^INSILICO_TEST=$scratch" "/proc/$pid/environ" 2>/dev/null; then echo "$pid"; fi
+  done
+}
+
+# At the end, however it comes: nothing is left behind.
+leave_nothing() {
+  left=$(ours)
+  # shellcheck disable=SC2086
+  [ -z "$left" ] || kill -9 $left 2>/dev/null
+  cd / || exit 1
+  for mounted in $(cut -d ' ' -f 2 /proc/self/mounts | grep "^$scratch/" | sort -r); do umount -l "$mounted"; done
+  rm -rf "$scratch"
+}
 
 # run RANKS JOB [overrides]: quietly; messages go to $scratch/log
 run() {
@@ -28,5 +50,87 @@ fail() {
   exit 1
 }
 
+# skip WHY: something that only some machines have is missing; ctest counts it as skipped
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
 # same A B WHAT: the two files are identical byte for byte
 same() { cmp "$1" "$2" >&2 || fail "$3: files differ"; echo "identical: $3"; }
+
+# ---- runs that something happens to ----
+
+# apart NAME: from here on this subshell is like a test of its own, with a directory, a log and processes of its own
+apart() {
+  scratch=$scratch/$1
+  export INSILICO_TEST="$scratch"
+  mkdir "$scratch" && cd "$scratch" || exit 1
+}
+
+# start RANKS JOB [overrides]: as run, in the background; $launcher is what was started
+start() {
+  ranks=$1
+  shift
+  "$MPIEXEC" -n "$ranks" "$INSILICO" run "$@" >"$scratch/log" 2>&1 &
+  launcher=$!
+}
+
+# rank N: the process that is rank N of the run of $launcher
+rank() {
+  for pid in $(pgrep -P "$launcher"); do
+    if grep -qz "^OMPI_COMM_WORLD_RANK=$1\$" "/proc/$pid/environ" 2>/dev/null; then echo "$pid"; fi
+  done
+}
+
+# tasks_done FILE: how many tasks of it are finished, 0 while there is no file
+tasks_done() {
+  "$INSILICO" status --json "$1" 2>/dev/null |
+    sed -n 's/.*"done":\([0-9]*\).*/\1/p' | grep . || echo 0
+}
+
+# wait_for_tasks N FILE: until N of its tasks are finished by the run of $launcher
+wait_for_tasks() {
+  for _ in $(seq 600); do
+    [ "$(tasks_done "$2")" -ge "$1" ] && return
+    kill -0 "$launcher" 2>/dev/null || fail "the run ended before $1 tasks were done"
+    sleep 0.02
+  done
+  fail "$1 tasks were not done within the time"
+}
+
+# await WHAT: the run of $launcher ends within a minute and leaves no process; sets $status
+await() {
+  (
+    trap 'kill $!; exit 1' TERM
+    sleep 60 &
+    wait $! && kill -9 "$launcher"
+  ) 2>/dev/null &
+  watch=$!
+  wait "$launcher" 2>/dev/null
+  status=$?
+  kill "$watch" 2>/dev/null
+  if wait "$watch" 2>/dev/null; then fail "$1: it did not end"; fi
+  gone "$1"
+}
+
+# ended STATUS WHAT: it ends so, with this status
+ended() {
+  await "$2"
+  [ "$status" = "$1" ] || fail "$2: status $status instead of $1"
+}
+
+# gone WHAT: no process is left of any run. The launcher's death takes its ranks with it in a moment.
+gone() {
+  for _ in $(seq 50); do
+    [ -z "$(ours)" ] && return
+    sleep 0.1
+  done
+  fail "$1: processes are left: $(ours | xargs ps -o pid,stat,args -p)"
+}
+
+# said TEXT [WHAT]: the last run said so
+said() { grep -qF -- "$1" "$scratch/log" || fail "${2:-its messages}: '$1' is not said"; }
+
+# kept: how many tasks the last run found finished, as it says at its end
+kept() { sed -n 's/.*done: [0-9]* tasks (\([0-9]*\) kept.*/\1/p' "$scratch/log"; }
