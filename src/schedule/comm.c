@@ -158,8 +158,10 @@ static void mpi_failed(MPI_Comm *comm, int *code, ...) {
   int length;
   (void)comm;
   MPI_Error_string(*code, text, &length);
-  ins_log(INS_LOG_ERROR, "MPI failed (%s): all ranks end now; run again to go on", text);
-  ins_fatal("messages between ranks fail", __FILE__, __LINE__);
+  const ins_status status =
+      ins_fail(INS_ERR_LOST, "MPI failed (%s); all ranks end now, run again to go on", text);
+  (void)status;
+  ins_fatal(ins_message(), __FILE__, __LINE__);
 }
 
 void ins_comm_guard(MPI_Comm comm) {
@@ -170,7 +172,8 @@ void ins_comm_guard(MPI_Comm comm) {
 }
 
 _Noreturn void ins_fatal(const char *what, const char *file, int line) {
-  ins_log(INS_LOG_ERROR, "cannot go on: %s (%s:%d)", what, file, line);
+  const char *name = strrchr(file, '/');
+  ins_log(INS_LOG_ERROR, "cannot go on: %s (%s:%d)", what, name ? name + 1 : file, line);
   MPI_Abort(MPI_COMM_WORLD, ins_status_exit(INS_ERR_INTERNAL));
   abort();
 }

@@ -6,14 +6,14 @@
 #include "insilico/schedule.h"
 #include "insilico/store.h"
 
-/* Level of the path that an existing file was begun with, or -1. Rank 0 only. */
-static int level_of_file(const char *output) {
+/* *level of the path that an existing file was begun with, or -1. Rank 0 only. */
+static ins_status level_of_file(const char *output, int *level) {
   ins_store_facts facts = {0};
-  int level = -1;
-  if (ins_store_probe(output, 0, NULL, &facts) == INS_OK && facts.opens && facts.instruction_set)
-    level = ins_kernels_level(facts.instruction_set);
+  ins_status status = ins_store_probe(output, 0, NULL, &facts);
+  if (status == INS_OK && facts.opens && facts.instruction_set)
+    *level = ins_kernels_level(facts.instruction_set);
   ins_store_facts_clear(&facts);
-  return level;
+  return status;
 }
 
 ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
@@ -21,7 +21,9 @@ ins_status ins_agree_kernels(MPI_Comm comm, const char *output, bool fresh,
   int rank, common, kept = -1, mine = ins_kernels_level(ins_kernels_name(ins_kernels_best()));
   MPI_Comm_rank(comm, &rank);
   MPI_Allreduce(&mine, &common, 1, MPI_INT, MPI_MIN, comm);
-  if (rank == 0 && output && !fresh) kept = level_of_file(output);
+  ins_status status = INS_OK;
+  if (rank == 0 && output && !fresh) status = level_of_file(output, &kept);
+  if ((status = ins_agree(comm, status)) != INS_OK) return status;
   MPI_Bcast(&kept, 1, MPI_INT, 0, comm);
   if (kept > common)
     return ins_fail(

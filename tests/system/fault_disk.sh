@@ -11,7 +11,7 @@ fi
 job="$(cd "$(dirname "$0")" && pwd)/small.yaml"
 for tool in mkfs.ext4 mkfs.btrfs e2fsck; do command -v $tool >/dev/null || skip "$tool is missing"; done
 cd "$scratch" || exit 1
-more="neurons=0:4 seeds=0:3 stop.max_iterations=20 stop.patience=null" # 24 tasks, 20 MB
+more="neurons=0:4 seeds=0:3 stop.max_iterations=4 stop.patience=null" # 24 tasks, 20 MB
 # shellcheck disable=SC2086
 run 2 "$job" output=whole.h5 $more || fail "undisturbed run"
 
@@ -24,9 +24,9 @@ make_disk() { # make_disk NAME SIZE TYPE: a file system in a file, mounted at NA
   mount -o loop "$1.image" "$1" || skip "this kernel mounts no $3 in a file"
 }
 
-begin() { # begin DISK: a run on 2 ranks that has finished some tasks
+begin() { # begin DISK: a run on 2 ranks that has finished some tasks and stands still, about to write
   # shellcheck disable=SC2086
-  start 2 --quiet "$job" output="$1/x.h5" $more
+  start_held store.write:13 2 --quiet "$job" output="$1/x.h5" $more
   wait_for_tasks 4 "$1/x.h5"
 }
 
@@ -42,7 +42,8 @@ refused() { # refused DISK TEXT: a run there ends with status 3, this message, a
   echo "refused: $(sed -n 's/^insilico: error: //p' log)"
 }
 
-broken_off() { # broken_off WHAT TEXT: the run of $launcher ends with status 3 and this message
+broken_off() { # broken_off WHAT TEXT: let on, the run of $launcher ends with status 3 and this message
+  let_on
   ended 3 "$1"
   said "$2" "$1"
   [ "$(grep -c 'error:' log)" = 1 ] || fail "$1: not one error line"
@@ -68,6 +69,7 @@ begin small
 length=$(stat -c %s small/x.journal.jsonl)
 printf '%*s\n' $((8192 - length % 4096 - 50)) '' >>small/x.journal.jsonl
 dd if=/dev/zero of=small/filler bs=4k 2>/dev/null && fail "the disk is not full"
+let_on
 ended 0 "a disk full during the run"
 said "small/x.journal.jsonl: cannot be written: " "a disk full during the run"
 said "results are not affected"
@@ -91,6 +93,7 @@ mount -t tmpfs -o size=24m tmpfs thin
 make_disk thin/disk 64m ext4
 begin thin/disk
 dd if=/dev/zero of=thin/filler bs=4k 2>/dev/null && fail "the disk below is not full"
+let_on
 await "a disk with less space than it promised"
 [ "$status" = 3 ] || fail "lost writes are not told: status $status"
 rm thin/filler

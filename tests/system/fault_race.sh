@@ -16,12 +16,9 @@ run 2 "$job" output=whole.h5 $more || fail "undisturbed run"
 two_runs() {
   apart two
   # shellcheck disable=SC2086
-  start 2 --quiet "$job" output=x.h5 $more
-  wait_for_tasks 2 x.h5
+  start_held store.write 2 --quiet "$job" output=x.h5 $more
   sed 's/\(process [0-9]*\).*/\1/' x.lock >holder
   mv log first.log
-  # shellcheck disable=SC2046
-  kill -STOP $(pgrep -P "$launcher")
   # shellcheck disable=SC2086
   run 3 "$job" output=x.h5 $more
   [ $? = 3 ] || fail "the second run: status not 3"
@@ -30,8 +27,7 @@ two_runs() {
   grep -q "^host $(hostname), process" holder || fail "the holder's host is not told"
   [ "$(grep -c 'error:' log)" = 1 ] || fail "not one error line"
   "$INSILICO" status x.h5 | grep -q "running" || fail "status does not say that it is being written"
-  # shellcheck disable=SC2046
-  kill -CONT $(pgrep -P "$launcher")
+  let_on
   ended 0 "the first of two runs"
   same ../whole.h5 x.h5 "the first of two runs, the second was refused"
   # Begun in the same moment: one works while the other waits for it, then finds all done.

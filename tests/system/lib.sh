@@ -76,6 +76,25 @@ start() {
   launcher=$!
 }
 
+# start_held FAULT RANKS JOB [overrides]: as start, and returns when a rank stands still at FAULT (a task, a rank) or,
+# where it names neither, all do: what happens then happens in the middle of the run. `let_on` lets them go on.
+start_held() {
+  export INS_FAULT="$1=stop"
+  case $1 in *[:@]*) standing=1 ;; *) standing=$2 ;; esac
+  shift
+  start "$@"
+  unset INS_FAULT
+  for _ in $(seq 600); do
+    [ "$(pgrep -r T -P "$launcher" | wc -l)" = "$standing" ] && return
+    kill -0 "$launcher" 2>/dev/null || fail "the run ended before any rank stood still"
+    sleep 0.05
+  done
+  fail "no rank stands still"
+}
+
+# shellcheck disable=SC2046
+let_on() { kill -CONT $(pgrep -r T -P "$launcher"); }
+
 # rank N: the process that is rank N of the run of $launcher
 rank() {
   for pid in $(pgrep -P "$launcher"); do

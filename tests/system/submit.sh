@@ -329,6 +329,12 @@ has log "submit again to go on" "requeueing forbidden"
 fresh
 signalled TERM 75 "a wish to stop" "wait 4 1 75"
 not_requeued "a wish to stop"
+LINK=1
+fresh
+echo COMPLETING >job_state
+signalled TERM 75 "scancel or the end of grace" "wait 4 1 75"
+hasnt small.sbatch.state ended "a chain outlives what befalls one link"
+LINK=
 fresh
 echo CANCELLED >job_state
 signalled USR1 75 "cancelled" "wait 4 1 75"
