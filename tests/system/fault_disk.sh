@@ -65,10 +65,9 @@ mount -t tmpfs -o size=4m tmpfs small
 refused small "the results need 19.7 MB and the disk has 4.2 MB free; make room or choose another output"
 mount -o remount,size=50m small
 begin small
-# The rows have their place; the journal has not. Its last line is made to end just below a whole block.
-length=$(stat -c %s small/x.journal.jsonl)
-printf '%*s\n' $((8192 - length % 4096 - 50)) '' >>small/x.journal.jsonl
+# The rows have their place. The journal has not, once the block is full that it ends in.
 dd if=/dev/zero of=small/filler bs=4k 2>/dev/null && fail "the disk is not full"
+yes '' | dd bs=1 count=4096 oflag=append conv=notrunc of=small/x.journal.jsonl 2>/dev/null && fail "the disk is not full"
 let_on
 ended 0 "a disk full during the run"
 said "small/x.journal.jsonl: cannot be written: " "a disk full during the run"

@@ -99,6 +99,7 @@ rm x.*
 # shellcheck disable=SC2086
 start_held store.write@0 3 --quiet --deadline 1 "$job" output=x.h5 $more
 ended 4 "rank 0 stands still"
+said "the rank that deals the work does not answer any more"
 goes_on 2 "rank 0 stood still for ever"
 
 # All of them at once, as when a scheduler suspends a job: nobody is blamed.

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* What is asked for, and how the script is made: no scheduler, no model. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/submit.h"
+#include "cmocka_all.h"
+#include "insilico/settings.h"
+
+static ins_value *site_with(const char *key, ins_value *value) {
+  ins_value *site = NULL;
+  assert_int_equal(ins_settings_default(ins_site_keys, &site), INS_OK);
+  if (key) assert_int_equal(ins_map_take(site, key, value), INS_OK);
+  return site;
+}
+
+static void give(ins_sbatch_options *options, const char *word) {
+  assert_int_equal(ins_sbatch_options_add(options, (const char *const[]){word}, 1), INS_OK);
+}
+
+/* ---- times ---- */
+
+static void times_are_read_as_slurm_writes_them(void **state) {
+  static const struct {
+    const char *text;
+    double seconds;
+  } good[] = {
+      {"90", 5400},          {"1:30", 90},          {"2:00:30", 7230}, {"1-0", 86400},
+      {"1-2:30", 95400},     {"1-02:03:04", 93784}, {"0:30", 30},      {"UNLIMITED", INFINITY},
+      {"infinite", INFINITY}};
+  static const char *const bad[] = {"",   "0",  "x",  "1:",  ":1", "1:2:3:4",
+                                    "1-", "-1", "1h", "1.5", " 1"};
+  double seconds;
+  (void)state;
+  for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    assert_true(ins_submit_time(good[i].text, &seconds));
+    assert_true(seconds == good[i].seconds);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    assert_false(ins_submit_time(bad[i], &seconds));
+}
+
+static void times_are_written_so_that_they_read_back(void **state) {
+  char text[64];
+  double back;
+  (void)state;
+  assert_string_equal(ins_submit_time_text(93784, text, sizeof text), "1-02:03:04");
+  for (double s = 1; s < 1e7; s = floor(s * 1.7) + 1) {
+    assert_true(ins_submit_time(ins_submit_time_text(s, text, sizeof text), &back));
+    assert_true(back == s);
+  }
+}
+
+/* ---- options ---- */
+
+static void letters_stand_for_their_options_and_the_last_one_counts(void **state) {
+  static const char *const words[] = {"-p",     "a b", "--partition=c", "-n4", "-H",
+                                      "--time", "60",  "--odd"};
+  ins_sbatch_options options = {0};
+  (void)state;
+  assert_int_equal(ins_sbatch_options_add(&options, words, 8), INS_OK);
+  assert_int_equal(options.n, 5);
+  assert_string_equal(ins_sbatch_option(&options, "partition"), "c");
+  assert_string_equal(ins_sbatch_option(&options, "ntasks"), "4");
+  assert_string_equal(ins_sbatch_option(&options, "time"), "60");
+  assert_string_equal(ins_sbatch_option(&options, "hold"), "");
+  assert_string_equal(ins_sbatch_option(&options, "odd"), "");
+  assert_null(ins_sbatch_option(&options, "time-min"));
+  assert_int_equal(ins_sbatch_options_default(&options, "--time=%d", 5), INS_OK);
+  assert_string_equal(ins_sbatch_option(&options, "time"), "60");
+  ins_sbatch_options_clear(&options);
+}
+
+static void jobs_overrides_and_options_are_told_apart(void **state) {
+  static const char *const words[] = {"job.yaml", "seeds=0:4", "-p",    "fast", "~penalties",
+                                      "--mem=1G", "--",        "--new", "5"};
+  const ins_arguments arguments = {.words = words, .n_words = 9};
+  ins_submit_order order;
+  (void)state;
+  assert_int_equal(ins_submit_read(&arguments, &order), INS_OK);
+  assert_int_equal(order.n_jobs, 1);
+  assert_int_equal(order.n_overrides, 2);
+  assert_string_equal(order.overrides[1], "~penalties");
+  assert_string_equal(ins_sbatch_option(&order.given, "partition"), "fast");
+  assert_string_equal(ins_sbatch_option(&order.given, "new"), "5");
+  ins_submit_order_clear(&order);
+}
+
+static void refuse(const char *const *words, size_t n, const char *part) {
+  const ins_arguments arguments = {.words = words, .n_words = n};
+  ins_submit_order order;
+  assert_int_equal(ins_submit_read(&arguments, &order), INS_ERR_ARGUMENT);
+  if (!strstr(ins_message(), part)) fail_msg("'%s' lacks '%s'", ins_message(), part);
+  ins_submit_order_clear(&order);
+}
+
+static void wrong_command_lines_are_refused_with_a_hint(void **state) {
+  (void)state;
+  refuse((const char *const[]){"a", "--partitoin=x"}, 2, "did you mean '--partition'");
+  refuse((const char *const[]){"a", "--array=0-3"}, 2, "array");
+  refuse((const char *const[]){"a", "--", "--wrap=id"}, 3, "wrap");
+  refuse((const char *const[]){"a", "b", "seeds=3"}, 3, "one by one");
+  refuse((const char *const[]){"--mem=1G"}, 1, "JOB");
+  refuse((const char *const[]){"a", "-p"}, 2, "needs a value");
+  refuse((const char *const[]){"a", "--", "stray"}, 3, "stray");
+}
+
+/* ---- sizes ---- */
+
+static double shared_out(const void *plan, size_t ranks) {
+  const ins_submit_left *left = plan;
+  return left->seconds / (double)ranks;
+}
+
+/* 8,000 tasks of 36 s in batches of 10, of which `done` are done: 80 hours on one rank. */
+static ins_submit_left a_plan(ins_submit_left *self, size_t done) {
+  *self = (ins_submit_left){.n_tasks = 8000,
+                            .n_done = done,
+                            .n_batches = 800,
+                            .bytes = 400.0 * (1 << 20),
+                            .seconds = 288000,
+                            .seconds_per_task = 36,
+                            .seconds_on = shared_out,
+                            .plan = self};
+  return *self;
+}
+
+static void the_request_follows_the_plan(void **state) {
+  ins_submit_left left;
+  ins_submit_needs needs;
+  ins_sbatch_options none = {0};
+  ins_value *site = site_with(NULL, NULL);
+  (void)state;
+  a_plan(&left, 0);
+  assert_int_equal(ins_submit_size(&left, &none, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 100); /* eight batches a rank */
+  assert_true(needs.seconds_left == 2880);
+  assert_true(needs.seconds >= 2880 * 1.2 && needs.seconds <= 2880 * 2);
+  assert_true(needs.mib_per_rank > 400 && needs.mib_per_rank < 1000);
+  assert_int_equal(needs.signal_seconds, 120);
+  ins_value_destroy(&site);
+}
+
+static void finished_tasks_make_the_request_smaller(void **state) {
+  ins_submit_left left;
+  ins_submit_needs all, half, none;
+  ins_sbatch_options options = {0};
+  ins_value *site = site_with(NULL, NULL);
+  (void)state;
+  a_plan(&left, 0);
+  assert_int_equal(ins_submit_size(&left, &options, site, &all), INS_OK);
+  a_plan(&left, 4000);
+  assert_int_equal(ins_submit_size(&left, &options, site, &half), INS_OK);
+  assert_int_equal(half.ranks, all.ranks / 2);
+  a_plan(&left, 8000);
+  assert_int_equal(ins_submit_size(&left, &options, site, &none), INS_OK);
+  assert_int_equal(none.ranks, 1);
+  assert_true(none.seconds_left == 0);
+  assert_true(none.seconds == 600); /* min_time */
+  ins_value_destroy(&site);
+}
+
+static void the_site_and_given_options_set_limits(void **state) {
+  ins_submit_left left;
+  ins_submit_needs needs;
+  ins_sbatch_options options = {0};
+  ins_value *site = site_with("max_ranks", ins_value_int(10));
+  (void)state;
+  a_plan(&left, 0);
+  assert_int_equal(ins_map_take(site, "max_time", ins_value_text("2:00:00")), INS_OK);
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 10);
+  assert_true(needs.seconds == 7200);  /* 8 h of work: the rest by requeueing */
+  assert_in_range(needs.links, 6, 10); /* or by a chain */
+  give(&options, "--ntasks=3");
+  give(&options, "--time=1");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 3);
+  assert_true(needs.seconds == 60);
+  assert_int_equal(needs.signal_seconds, 15); /* two minutes before would be before it began */
+  give(&options, "--time=soon");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_ERR_ARGUMENT);
+  ins_sbatch_options_clear(&options);
+  give(&options, "--nodes=2");
+  give(&options, "--ntasks-per-node=4");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 8);
+  ins_sbatch_options_clear(&options);
+  give(&options, "--ntasks=none");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_ERR_ARGUMENT);
+  ins_sbatch_options_clear(&options);
+  ins_value_destroy(&site);
+}
+
+static void short_work_is_not_spread_thin(void **state) {
+  ins_submit_left left;
+  ins_submit_needs needs;
+  ins_sbatch_options options = {0};
+  ins_value *site = site_with(NULL, NULL);
+  (void)state;
+  a_plan(&left, 0);
+  left.seconds = 150;
+  left.seconds_per_task = 150.0 / 8000;
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 3);
+  ins_value_destroy(&site);
+}
+
+/* ---- templates ---- */
+
+static void gaps_are_filled_once(void **state) {
+  static const char *const names[] = {"A", "B_C"}, *const values[] = {"@B_C@", "x"};
+  ins_text out = {0};
+  (void)state;
+  assert_int_equal(ins_template_fill("@A@-@B_C@ a@b @ @@ @low@", "t", names, values, 2, &out),
+                   INS_OK);
+  assert_string_equal(out.data, "@B_C@-x a@b @ @@ @low@");
+  assert_int_equal(ins_template_fill("@NONE@", "t.sh", names, values, 2, &out), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(), "t.sh: nothing is called @NONE@; there are A, B_C"));
+  ins_text_free(&out);
+}
+
+/* What a shell makes of it is tested in tests/system/submit.sh, with a shell. */
+static void quotes_leave_nothing_to_the_shell(void **state) {
+  ins_text out = {0};
+  (void)state;
+  ins_text_add_quoted(&out, "a'b $(c) \"d\" \\ %s\n");
+  assert_string_equal(out.data, "'a'\\''b $(c) \"d\" \\ %s\n'");
+  ins_text_free(&out);
+}
+
+/* ---- paths ---- */
+
+static void a_path_is_the_same_however_it_is_written(void **state) {
+  char folder[] = "/tmp/insilico-submit-XXXXXX", path[200];
+  (void)state;
+  assert_non_null(mkdtemp(folder));
+  assert_int_equal(chdir(folder), 0);
+  char *a = ins_submit_canonical("x.h5"), *b = ins_submit_canonical("./x.h5");
+  snprintf(path, sizeof path, "%s/../%s/x.h5", folder, strrchr(folder, '/') + 1);
+  char *c = ins_submit_canonical(path), *d = ins_submit_canonical("none/yet/x.h5");
+  assert_string_equal(a, b);
+  assert_string_equal(a, c);
+  snprintf(path, sizeof path, "%s/none/yet/x.h5", folder);
+  assert_string_equal(d, path);
+  free(a);
+  free(b);
+  free(c);
+  free(d);
+  assert_int_equal(chdir("/"), 0);
+  assert_int_equal(rmdir(folder), 0);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(times_are_read_as_slurm_writes_them),
+      cmocka_unit_test(times_are_written_so_that_they_read_back),
+      cmocka_unit_test(letters_stand_for_their_options_and_the_last_one_counts),
+      cmocka_unit_test(jobs_overrides_and_options_are_told_apart),
+      cmocka_unit_test(wrong_command_lines_are_refused_with_a_hint),
+      cmocka_unit_test(the_request_follows_the_plan),
+      cmocka_unit_test(finished_tasks_make_the_request_smaller),
+      cmocka_unit_test(the_site_and_given_options_set_limits),
+      cmocka_unit_test(short_work_is_not_spread_thin),
+      cmocka_unit_test(gaps_are_filled_once),
+      cmocka_unit_test(quotes_leave_nothing_to_the_shell),
+      cmocka_unit_test(a_path_is_the_same_however_it_is_written),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
