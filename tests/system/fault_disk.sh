@@ -67,7 +67,8 @@ mount -o remount,size=50m small
 begin small
 # The rows have their place. The journal has not, once the block is full that it ends in.
 dd if=/dev/zero of=small/filler bs=4k 2>/dev/null && fail "the disk is not full"
-yes '' | dd bs=1 count=4096 oflag=append conv=notrunc of=small/x.journal.jsonl 2>/dev/null && fail "the disk is not full"
+yes '' | dd bs=1 count=4096 oflag=append conv=notrunc of=small/x.journal.jsonl 2>/dev/null &&
+  fail "the journal has room on a full disk"
 let_on
 ended 0 "a disk full during the run"
 said "small/x.journal.jsonl: cannot be written: " "a disk full during the run"

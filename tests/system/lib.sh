@@ -23,11 +23,12 @@ ours() {
   done
 }
 
-# At the end, however it comes: nothing is left behind.
+# At the end, however it comes, nothing is left behind: subshells, runs, what they wait with, mounts, files.
 leave_nothing() {
-  left=$(ours)
-  # shellcheck disable=SC2086
-  [ -z "$left" ] || kill -9 $left 2>/dev/null
+  pkill -9 -P $$
+  for pid in $(ours; pgrep -x sleep); do
+    if grep -qz "^INSILICO_TEST=$scratch" "/proc/$pid/environ" 2>/dev/null; then kill -9 "$pid"; fi
+  done 2>/dev/null
   cd / || exit 1
   for mounted in $(cut -d ' ' -f 2 /proc/self/mounts | grep "^$scratch/" | sort -r); do umount -l "$mounted"; done
   rm -rf "$scratch"
@@ -94,13 +95,6 @@ start_held() {
 
 # shellcheck disable=SC2046
 let_on() { kill -CONT $(pgrep -r T -P "$launcher"); }
-
-# rank N: the process that is rank N of the run of $launcher
-rank() {
-  for pid in $(pgrep -P "$launcher"); do
-    if grep -qz "^OMPI_COMM_WORLD_RANK=$1\$" "/proc/$pid/environ" 2>/dev/null; then echo "$pid"; fi
-  done
-}
 
 # tasks_done FILE: how many tasks of it are finished, 0 while there is no file
 tasks_done() {
