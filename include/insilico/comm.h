@@ -5,11 +5,8 @@
 
 #include <mpi.h>
 
+#include "insilico/agree.h"
 #include "insilico/text.h"
-
-/** Every rank brings its status and leaves with the worst of them and that rank's message, so that
- * nobody goes on alone or waits for one who left. Collective. */
-ins_status ins_agree(MPI_Comm comm, ins_status status) INS_CHECKED;
 
 /** Rank 0's bytes for everybody: on rank 0 `text` holds them, on the others it is filled. `status`
  * is rank 0's: when it is not INS_OK nothing is sent and all ranks return it with its message.
@@ -47,10 +44,6 @@ bool ins_comm_all_there(MPI_Comm comm, bool lost);
 ins_status ins_comm_shrink(MPI_Comm *comm) INS_CHECKED;
 /** Ends MPI; after a loss the process, with `status`. */
 void ins_comm_finish(int status);
-
-/** This rank cannot go on: logs where and why, and ends all ranks with exit status 4. The only
- * caller of MPI_Abort. Does not return. */
-_Noreturn void ins_fatal(const char *what, const char *file, int line);
 
 /** Makes this process die with the launcher that started it: ranks that outlive a killed launcher
  * would collide with the resumed run. Does nothing without a launcher. */

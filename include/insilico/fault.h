@@ -3,10 +3,11 @@
  *
  *   INS_FAULT="SITE[:NUMBER][+][@RANK][=ACTION]", several separated by spaces or commas
  *
- * At SITE (one of INS_FAULT_SITES), when its number is NUMBER (left out: any), once or with `+` every
- * time from then on (from NUMBER upwards), on RANK only (left out: on all). Sites that work on tasks
- * are numbered by task; the others by how often they were passed, from 1. ACTION: `fail` (default:
- * the site fails as if what it calls had), `kill` (SIGKILL to oneself), `stop` (SIGSTOP to oneself).
+ * At SITE (one of INS_FAULT_SITES), when its number is NUMBER (left out: any), once or with `+`
+ * every time from then on (from NUMBER upwards), on RANK only (left out: on all). Sites that work
+ * on tasks are numbered by task; the others by how often they were passed, from 1. ACTION: `fail`
+ * (default: the site fails as if what it calls had), `kill` (SIGKILL to oneself), `stop` (SIGSTOP
+ * to oneself).
  *
  * Without the variable a site costs one comparison.
  */

@@ -4,9 +4,9 @@
  *
  * Rank 0 deals runs of batches, on many ranks through foremen; a worker asks for its next deal when
  * it starts one, so that nobody waits. On few ranks rank 0 computes too and answers between
- * iterations. The run phase has no collective call: messages below 4 kB and independent writes only,
- * so that nothing can deadlock. A signal (SIGUSR1, SIGTERM, SIGINT) ends it within an iteration,
- * resumable. No rank keeps anything for every task: what is left are runs of batches.
+ * iterations. The run phase has no collective call: messages below 4 kB and independent writes
+ * only, so that nothing can deadlock. A signal (SIGUSR1, SIGTERM, SIGINT) ends it within an
+ * iteration, resumable. No rank keeps anything for every task: what is left are runs of batches.
  */
 #ifndef INSILICO_SCHEDULE_H
 #define INSILICO_SCHEDULE_H
@@ -19,6 +19,7 @@ typedef struct ins_run_options {
   bool fresh;           /* start over even if results exist */
   bool quiet;           /* no progress bar */
   int computing_master; /* 1: rank 0 computes too, 0: it only deals, -1: it computes on few ranks */
+  bool again;           /* after a loss: the lock of a rank that died may be held for minutes */
   int group;            /* ranks for which a foreman is appointed where there are many; 0: 256 */
   double deadline_s;    /* a rank that is not heard of for so long is silent: its work is dealt
                            again, and if it stays silent the run ends. > 0, may be infinite */

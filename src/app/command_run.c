@@ -113,8 +113,11 @@ static ins_status run_on_survivors(MPI_Comm *comm, const ins_kernels *kernels, i
   ins_status status = run_once(*comm, kernels, ready, options);
   while (status == INS_ERR_LOST && (status = ins_comm_shrink(comm)) == INS_OK) {
     options->fresh = false;
+    options->again = true;
     status = run_once(*comm, kernels, ready, options);
   }
+  /* The first to leave after a loss may take the launcher along. */
+  if (options->again && status != INS_ERR_LOST) MPI_Barrier(*comm);
   return status;
 }
 
@@ -137,6 +140,17 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
   return run_on_survivors(&comm, kernels, ready, &options);
 }
 
+/* An MPI that does not understand its launcher makes of every rank a run of its own. */
+static ins_status check_launcher(int size) {
+  const char *wanted = getenv("SLURM_STEP_NUM_TASKS"), *launched = getenv("SLURM_PROCID");
+  if (size > 1 || !wanted || !launched || atoi(wanted) < 2 || getenv("OMPI_COMM_WORLD_SIZE"))
+    return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "srun started %s ranks, but this MPI takes each for a run of its own; use srun "
+                  "--mpi=pmix (srun --mpi=list names what there is), or mpirun",
+                  wanted);
+}
+
 ins_status ins_command_run(const ins_arguments *arguments) {
   ins_ready ready = {0};
   ins_shared weights = {0};
@@ -147,9 +161,10 @@ ins_status ins_command_run(const ins_arguments *arguments) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   ins_comm_guard(MPI_COMM_WORLD);
+  ins_status status = check_launcher(size);
   ins_fault_set_rank(rank);
   if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);
-  ins_status status = run_job(rank, arguments, &ready, &weights);
+  if (status == INS_OK) status = run_job(rank, arguments, &ready, &weights);
   ins_ready_clear(&ready);
   ins_shared_free(&weights);
   return status;

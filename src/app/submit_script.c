@@ -177,6 +177,7 @@ static ins_status split_options(const ins_sbatch_options *options, ins_text *dir
 enum gap {
   DIRECTIVES,
   JOBS,
+  N_JOBS,
   RUNNER,
   PROGRAM,
   DIRECTORY,
@@ -199,7 +200,7 @@ enum gap {
   N_GAPS
 };
 static const char *const gap_names[N_GAPS] = {
-    "DIRECTIVES", "JOBS",           "RUNNER",   "PROGRAM", "DIRECTORY",     "LAUNCHER",
+    "DIRECTIVES", "JOBS", "N_JOBS",          "RUNNER",   "PROGRAM", "DIRECTORY",     "LAUNCHER",
     "MPI",        "RANKS",          "LINKS",    "REQUEUE", "MAX_REQUEUES",  "MODULES",
     "BEFORE",     "NAME",           "SCRIPT",   "LOG",     "HOURS_MINUTES", "TIME",
     "SECONDS",    "SIGNAL_SECONDS", "MEMORY_MB"};
@@ -266,6 +267,7 @@ static void add_numbers(const ins_submit_setting *setting, const ins_submit_entr
                         ins_text *gaps) {
   const ins_submit_needs *needs = &entry->needs;
   const long minutes = (long)ceil(fmin(needs->seconds, 1e9) / 60);
+  ins_text_add(&gaps[N_JOBS], "%zu", entry->n);
   ins_text_add(&gaps[RANKS], "%zu", needs->ranks);
   ins_text_add(&gaps[LINKS], "%zu", needs->links);
   ins_text_add(&gaps[SECONDS], "%.0f", fmin(needs->seconds, 1e9));

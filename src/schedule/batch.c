@@ -71,6 +71,25 @@ static void fail_on_purpose(bench *b, size_t n) {
     }
 }
 
+/* Who stood still while computing may have been given up: what others did meanwhile stays. */
+static ins_status leave_to_others(const run *r, bench *b, size_t n) {
+  ins_status status = INS_OK;
+  for (size_t k = 0; k < n && status == INS_OK; k++) {
+    status = ins_store_verify(r->store, r->stage, b->task[k], 1, b->state);
+    if (status == INS_OK && b->state[0] == INS_TASK_DONE) b->status[k] = INS_ERR_STOPPED;
+  }
+  return status;
+}
+
+/* A batch that ends in order leaves no task without an answer. */
+static ins_status check_answered(const run *r, const bench *b, size_t n) {
+  for (size_t k = 0; k < n; k++)
+    if (b->status[k] == INS_ERR_STOPPED)
+      return ins_fail(INS_ERR_INTERNAL, "experiment %s gave no status to task %zu",
+                      r->context->job->experiment->name, b->task[k]);
+  return INS_OK;
+}
+
 ins_status compute_batch(run *r, bench *b, int64_t number, bool check, const ins_pulse *pulse,
                          outcome *out) {
   const double start = ins_clock_s();
@@ -78,6 +97,7 @@ ins_status compute_batch(run *r, bench *b, int64_t number, bool check, const ins
   *out = (outcome){.failed_task = -1, .merit = (double)NAN};
   ins_status status = list_tasks(r, b, number, check, &n);
   if (status != INS_OK || !n) return status;
+  r->stood_still = false;
   for (size_t k = 0; k < n; k++) {
     b->status[k] = INS_ERR_STOPPED;
     b->merit[k] = (double)NAN;
@@ -93,6 +113,9 @@ ins_status compute_batch(run *r, bench *b, int64_t number, bool check, const ins
   ins_status computed = r->experiment->compute(r->state, &batch, pulse);
   if (computed != INS_OK && computed != INS_ERR_STOPPED) return computed;
   fail_on_purpose(b, n);
+  if (computed == INS_OK) status = check_answered(r, b, n);
+  if (status == INS_OK && r->stood_still) status = leave_to_others(r, b, n);
+  if (status != INS_OK) return status;
   status = ins_store_write(r->store, r->stage, n, b->task, b->rows, b->status);
   if (status != INS_OK) return status;
   count(b, n, out);

@@ -15,19 +15,6 @@
 #include "insilico/log.h"
 #include "insilico/memory.h"
 
-ins_status ins_agree(MPI_Comm comm, ins_status status) {
-  struct {
-    int code, rank;
-  } mine = {.code = (int)status}, worst;
-  char message[INS_MESSAGE_MAX] = "";
-  MPI_Comm_rank(comm, &mine.rank);
-  MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
-  if (worst.code == INS_OK) return INS_OK;
-  if (worst.rank == mine.rank) strcpy(message, ins_message());
-  MPI_Bcast(message, sizeof message, MPI_CHAR, worst.rank, comm);
-  return ins_fail((ins_status)worst.code, "%s", message);
-}
-
 /* MPI counts are ints: long texts go in pieces. */
 static void share_bytes(MPI_Comm comm, char *data, uint64_t length) {
   const uint64_t piece = (uint64_t)1 << 30;
@@ -160,8 +147,7 @@ static void mpi_failed(MPI_Comm *comm, int *code, ...) {
   MPI_Error_string(*code, text, &length);
   const ins_status status =
       ins_fail(INS_ERR_LOST, "MPI failed (%s); all ranks end now, run again to go on", text);
-  (void)status;
-  ins_fatal(ins_message(), __FILE__, __LINE__);
+  ins_fatal(status, ins_message(), __FILE__, __LINE__);
 }
 
 void ins_comm_guard(MPI_Comm comm) {
@@ -169,13 +155,6 @@ void ins_comm_guard(MPI_Comm comm) {
   MPI_Comm_create_errhandler(mpi_failed, &handler);
   MPI_Comm_set_errhandler(comm, handler);
   MPI_Errhandler_free(&handler);
-}
-
-_Noreturn void ins_fatal(const char *what, const char *file, int line) {
-  const char *name = strrchr(file, '/');
-  ins_log(INS_LOG_ERROR, "cannot go on: %s (%s:%d)", what, name ? name + 1 : file, line);
-  MPI_Abort(MPI_COMM_WORLD, ins_status_exit(INS_ERR_INTERNAL));
-  abort();
 }
 
 void ins_die_with_launcher(void) {

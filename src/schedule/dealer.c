@@ -7,6 +7,8 @@
 #include "insilico/memory.h"
 
 enum { LOOKS_IN_DEADLINE = 32 };
+/* Who does not leave so long after a halt is not waited for. */
+static const double halt_patience_s = 30;
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
@@ -50,9 +52,10 @@ void dealer_halt(dealer *d, ins_status status, const char *text, double now) {
     if (d->members[k].present) say_kind(d, k, HALT);
 }
 
-/* Without memory for its books, or with a message missing, the dealer knows nothing for sure. */
+/* Without memory for its books, or with a message missing, the dealer knows nothing for sure. Who
+ * asked to stop still gets that answer. */
 static void give_up(dealer *d, const char *why) {
-  remember(d, INS_ERR_LOST, why);
+  if (d->status != INS_ERR_STOPPED) remember(d, INS_ERR_LOST, why);
   d->lost = true;
 }
 
@@ -108,6 +111,7 @@ static void deal_to_all(dealer *d, double now) {
 /* What a member has not reported goes back; what it did of that is found by looking. */
 static void withdraw(dealer *d, member *w) {
   while (w->n_open) {
+    d->withdrew = true;
     open_deal *o = &w->open[--w->n_open];
     lot rest = o->lot;
     d->n_open -= o->lot.n - o->n_reported;
@@ -145,6 +149,7 @@ static void let_go(dealer *d, int from, const message *m, double now) {
   member *w = &d->members[from];
   say_kind(d, from, BYE);
   withdraw(d, w);
+  d->withdrew = d->withdrew || m->check;
   stop_waiting(d, w);
   w->present = false;
   d->n_present--;
@@ -164,6 +169,7 @@ static void note_heard(member *w, const message *m, double now) {
 static void welcome_back(dealer *d, int k, double now) {
   d->members[k].silent = false;
   d->members[k].awaited_since = now;
+  if (!d->halting) d->idle_since = (double)INFINITY; /* found anew if there is nothing to do */
   if (d->owner.silence) d->owner.silence(d->owner.self, k, 0);
 }
 
@@ -218,6 +224,17 @@ static void look_after(dealer *d, int k, double now) {
   withdraw(d, w);
 }
 
+/* Nothing is left but to wait for this one, and that was done for long enough. */
+static bool is_lost(const dealer *d, const member *w, double now) {
+  const double deadline = d->terms.deadline_s, quiet = now - w->link.heard_at;
+  if (!w->present || isinf(d->idle_since)) return false;
+  if (d->halting) {
+    const double patience = deadline < halt_patience_s ? deadline : halt_patience_s;
+    return quiet > patience && now - d->idle_since > patience;
+  }
+  return w->silent && quiet > PATIENCE * deadline && now - d->idle_since > deadline;
+}
+
 /* Who stood still itself cannot tell whether others did. */
 static void forgive(dealer *d, double now) {
   if (isfinite(d->idle_since)) d->idle_since = now;
@@ -234,9 +251,8 @@ void dealer_tick(dealer *d, double now) {
     if (d->members[k].present) look_after(d, k, now);
   deal_to_all(d, now);
   if (d->n_present && !somebody_works(d) && isinf(d->idle_since)) d->idle_since = now;
-  for (int k = 0; k < d->terms.n_members && now - d->idle_since > d->terms.deadline_s; k++)
-    if (d->members[k].present && d->members[k].silent)
-      give_up(d, "a rank does not answer any more");
+  for (int k = 0; k < d->terms.n_members; k++)
+    if (is_lost(d, &d->members[k], now)) give_up(d, "a rank does not answer any more");
 }
 
 /* ---- the owner ------------------------------------------------------------------------------- */

@@ -7,9 +7,9 @@
  * Deals are guided: large at first, single batches at the end, so that all finish together. Members
  * want their next deal when they begin one, so that nobody waits. Who is not heard of for
  * `deadline_s` is silent: what it was dealt goes back into the queue (rows are the same whoever
- * computes them, so it does no harm if the silent one comes back). When everything else is done, or
- * a halt was called, and somebody is still silent, the dealer is `lost`: collective steps can
- * follow only with everybody. */
+ * computes them, unless a task fails on one rank alone: `withdrew` says that they should be looked
+ * at). When everything else is done, or a halt was called, and somebody stays silent, the dealer is
+ * `lost`: collective steps can follow only with everybody. */
 #ifndef INSILICO_SCHEDULE_DEALER_H
 #define INSILICO_SCHEDULE_DEALER_H
 
@@ -60,6 +60,7 @@ typedef struct dealer {
   lots queue;
   int64_t n_open; /* batches that are dealt and not done, those of the owner among them */
   int64_t last_number;
+  bool withdrew;     /* work was dealt twice: two ranks may have written the same rows */
   bool closed;       /* no more work will come */
   bool halting;      /* HALT was sent to all */
   double idle_since; /* when nothing was left but to wait for others; INFINITY: it is not so */

@@ -73,10 +73,13 @@ static void pass_on(foreman *f, double now) {
 void foreman_tick(foreman *f, double now) {
   if (f->hand.gone) return;
   if (f->hand.halted) dealer_halt(&f->crew, INS_ERR_STOPPED, "stopped on request", now);
+  if (f->hand.stalled) lots_check(&f->crew.queue);
+  f->hand.stalled = false;
   pass_on(f, now);
   dealer_tick(&f->crew, now);
   const bool over = dealer_is_over(&f->crew);
   report_due(f, now, over);
+  f->hand.withdrew = f->crew.withdrew;
   if (over) hand_leave(&f->hand, f->crew.status, f->crew.text);
   hand_tick(&f->hand, now);
 }

@@ -59,7 +59,7 @@ ins_status foreman_loop(run *r) {
                               .deadline_s = r->options->deadline_s};
   /* The crew waits for answers: without memory for its books a foreman cannot turn them away. */
   if (foreman_create(&up, &chief, &terms, &crew, ins_clock_s(), &p.foreman) != INS_OK)
-    ins_fatal(ins_message(), __FILE__, __LINE__);
+    ins_fatal(INS_ERR_MEMORY, ins_message(), __FILE__, __LINE__);
   while (!foreman_is_over(&p.foreman) && !r->lost) {
     if (listen(&p))
       idle = 0;
@@ -68,7 +68,8 @@ ins_status foreman_loop(run *r) {
     if (ins_signals_caught())
       dealer_halt(&p.foreman.crew, INS_ERR_STOPPED, "stopped on request", ins_clock_s());
     if (foreman_is_lost(&p.foreman) && !r->lost)
-      ins_fatal(p.foreman.crew.lost ? p.foreman.crew.text
+      ins_fatal(INS_ERR_LOST,
+                p.foreman.crew.lost ? p.foreman.crew.text
                                     : "the rank that deals the work does not answer any more",
                 __FILE__, __LINE__);
   }

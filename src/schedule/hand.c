@@ -77,15 +77,17 @@ void hand_tick(hand *h, double now) {
   message beat = {.kind = BEAT};
   if (h->gone) return;
   /* Who stood still itself cannot tell whether others did. */
-  if (now - h->ticked_at > h->terms.deadline_s / BEATS_IN_DEADLINE) h->link.heard_at = now;
+  if (now - h->ticked_at > h->terms.deadline_s / BEATS_IN_DEADLINE) {
+    h->link.heard_at = now;
+    h->stalled = h->current.check = h->next.check = true;
+  }
   h->ticked_at = now;
   if (!h->leaving && has_news(h) && now - h->n_since >= h->terms.report_s) report(h);
   if (!h->leaving && now - h->beat_at >= h->terms.deadline_s / BEATS_IN_DEADLINE) {
     h->beat_at = now;
     say(h, &beat);
   }
-  /* Longer than the chief waits for a worker: who is cut off is given up before it gives up. */
-  if (now - h->link.heard_at > 2 * h->terms.deadline_s) h->lost = true;
+  if (now - h->link.heard_at > PATIENCE * h->terms.deadline_s) h->lost = true;
 }
 
 hand_step hand_next(hand *h, int64_t *batch, bool *check) {
@@ -146,7 +148,7 @@ void hand_finish_part(hand *h, const outcome *part, double now) {
 }
 
 void hand_leave(hand *h, ins_status status, const char *text) {
-  message m = {.kind = LEAVE, .status = (int32_t)status};
+  message m = {.kind = LEAVE, .status = (int32_t)status, .check = h->withdrew};
   if (h->leaving) return;
   report(h);
   h->leaving = true;

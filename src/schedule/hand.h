@@ -17,9 +17,9 @@ typedef struct hand_owner {
 } hand_owner;
 
 typedef struct hand_terms {
-  double report_s; /* finished batches are reported at least so often while a deal is worked at */
-  double
-      deadline_s; /* a chief not heard of for so long is lost; beats are sent eight times in it */
+  double report_s;   /* finished batches are reported at least so often while a deal is worked at */
+  double deadline_s; /* beats are sent eight times in it; a chief that is silent for PATIENCE of
+                        them is lost */
 } hand_terms;
 
 typedef enum hand_step {
@@ -45,6 +45,8 @@ typedef struct hand {
   bool over;         /* no more deals will come */
   bool halted, leaving, gone;
   double ticked_at, beat_at; /* when last */
+  bool stalled;              /* this rank stood still: others may have done what it was dealt */
+  bool withdrew;             /* a foreman's: its crew was dealt work twice */
   bool lost;                 /* the chief is not heard of, or messages are missing */
   double n_since;            /* when the first batch that is not reported was finished */
   message report;            /* what is not reported yet: n batches */

@@ -63,6 +63,10 @@ bool lots_take(lots *queue, int64_t most, lot *out) {
   return true;
 }
 
+void lots_check(lots *queue) {
+  for (size_t i = 0; i < queue->n; i++) queue->at[queue->begin + i].check = true;
+}
+
 void lots_clear(lots *queue) {
   ins_free(&queue->at);
   *queue = (lots){0};

@@ -26,6 +26,8 @@ ins_status lots_add(lots *queue, lot more) INS_CHECKED;
 ins_status lots_put_back(lots *queue, lot again) INS_CHECKED;
 /** Takes at most `most` batches from the front, of one lot; false: there is none. */
 bool lots_take(lots *queue, int64_t most, lot *out);
+/** Some tasks of all of them may have results. */
+void lots_check(lots *queue);
 void lots_clear(lots *queue);
 
 #endif

@@ -10,12 +10,20 @@
 #include "insilico/comm.h"
 #include "insilico/journal.h"
 #include "insilico/log.h"
+#include "insilico/memory.h"
 #include "run.h"
 
 enum { FAILURES_SHOWN = 5 };
 
+/* What a line of the journal will say of a rank. */
+typedef struct entry {
+  int64_t n, n_done;
+  double seconds, since;
+} entry;
+
 typedef struct master {
   run *run;
+  entry *entries; /* [size] */
   dealer dealer;
   office *office;
   ins_run_report *report;
@@ -55,14 +63,33 @@ static void note_failures(master *m, const message *report) {
   ins_journal_write(m->office->journal, "failure", failure_fields(m->run, report));
 }
 
-static void note_batches(master *m, int rank, const message *report) {
+static void write_entry(master *m, int rank) {
+  entry *e = &m->entries[rank];
   ins_value *fields = new_fields(m->run);
-  if (fields && (ins_map_take(fields, "n", ins_value_int(report->n)) != INS_OK ||
+  if (fields && (ins_map_take(fields, "n", ins_value_int(e->n)) != INS_OK ||
                  ins_map_take(fields, "rank", ins_value_int(rank)) != INS_OK ||
-                 ins_map_take(fields, "done", ins_value_int(report->n_done)) != INS_OK ||
-                 ins_map_take(fields, "seconds", ins_value_real(report->seconds)) != INS_OK))
+                 ins_map_take(fields, "done", ins_value_int(e->n_done)) != INS_OK ||
+                 ins_map_take(fields, "seconds", ins_value_real(e->seconds)) != INS_OK))
     ins_value_destroy(&fields);
   ins_journal_write(m->office->journal, "batch", fields);
+  *e = (entry){0};
+}
+
+/* About a line a second, whatever the number of ranks: a journal of months can still be read. */
+static void note_batches(master *m, int rank, const message *report) {
+  static const double shortest_s = 10;
+  const double now = ins_clock_s(), interval = fmax(shortest_s, team_n_members(&m->run->team));
+  entry *e = &m->entries[rank];
+  if (!e->n && !e->n_done) e->since = now;
+  e->n += report->n;
+  e->n_done += report->n_done;
+  e->seconds += report->seconds;
+  if (now - e->since >= interval) write_entry(m, rank);
+}
+
+static void write_entries(master *m) {
+  for (int k = 0; k < m->run->size; k++)
+    if (m->entries[k].n || m->entries[k].n_done) write_entry(m, k);
 }
 
 static void take_report(master *m, int rank, const message *report) {
@@ -114,8 +141,9 @@ static _Noreturn void end_all(master *m) {
   report->n_failed = m->office->progress.n_failed;
   ins_status status = ins_fail(m->dealer.status == INS_OK ? INS_ERR_LOST : m->dealer.status,
                                "%s; all ranks end now, run again to go on", m->dealer.text);
+  write_entries(m);
   close_journal(m->office, status, report);
-  ins_fatal(ins_message(), __FILE__, __LINE__);
+  ins_fatal(status, ins_message(), __FILE__, __LINE__);
 }
 
 /* Hears all that has arrived; true when there was anything. */
@@ -195,27 +223,19 @@ static ins_status create(master *m, bench *b) {
       .share = INS_DEAL_SHARE,
       .deadline_s = r->options->deadline_s};
   ins_status status = dealer_create(&terms, &owner, ins_clock_s(), &m->dealer);
+  if (status == INS_OK) status = ins_alloc((size_t)r->size, sizeof *m->entries, &m->entries);
   if (status == INS_OK) status = supply(m);
   if (status == INS_OK && terms.computes) status = bench_create(r, b);
   return status;
 }
 
-/* Where a silent rank came back some tasks may have been counted twice. */
-static void settle(const run *r, size_t done_before, size_t failed_before, progress *shown) {
-  const size_t failed = shown->n_failed - failed_before, kept = r->n_kept[r->stage];
-  const size_t tasks = ins_layout_tasks(r->layout);
-  if (kept + failed <= tasks) shown->n_done = done_before + tasks - kept - failed;
-}
-
 ins_status master_loop(run *r, office *o, ins_run_report *report) {
   master m = {.run = r, .office = o, .report = report};
-  progress *shown = &o->progress;
-  const size_t done_before = shown->n_done, failed_before = shown->n_failed;
   bench b = {0};
   unsigned idle = 0;
   /* Workers wait for answers: without memory for its books the master cannot even turn them away.
    */
-  if (create(&m, &b) != INS_OK) ins_fatal(ins_message(), __FILE__, __LINE__);
+  if (create(&m, &b) != INS_OK) ins_fatal(INS_ERR_MEMORY, ins_message(), __FILE__, __LINE__);
   while (!dealer_is_over(&m.dealer) && !r->lost) {
     bool busy = serve(&m);
     if (m.dealer.terms.computes) busy = compute_own(&m, &b) || busy;
@@ -225,12 +245,12 @@ ins_status master_loop(run *r, office *o, ins_run_report *report) {
       wire_rest(&idle);
   }
   ins_status status = m.dealer.status;
-  if (status == INS_OK && !r->lost)
-    settle(r, done_before, failed_before, shown);
-  else if (status != INS_OK)
-    status = ins_fail(status, "%s", m.dealer.text);
-  report->n_done = shown->n_done;
-  report->n_failed = shown->n_failed;
+  if (status != INS_OK) status = ins_fail(status, "%s", m.dealer.text);
+  r->withdrew = m.dealer.withdrew;
+  report->n_done = o->progress.n_done;
+  report->n_failed = o->progress.n_failed;
+  write_entries(&m);
+  ins_free(&m.entries);
   bench_clear(&b);
   dealer_clear(&m.dealer);
   return status;

@@ -24,11 +24,11 @@
 typedef enum message_kind { WANT = 1, REPORT, BEAT, LEAVE, DEAL, HALT, BYE } message_kind;
 
 typedef struct message {
-  int32_t kind, status;       /* status of a LEAVE */
-  int64_t sent, heard;        /* how many messages of this pair, this one among them */
-  int64_t deal;               /* number of a deal: DEAL, REPORT */
-  int64_t first, n;           /* DEAL: batches; REPORT: n that were finished */
-  int64_t check;              /* DEAL: some of its tasks may have results */
+  int32_t kind, status; /* status of a LEAVE */
+  int64_t sent, heard;  /* how many messages of this pair, this one among them */
+  int64_t deal;         /* number of a deal: DEAL, REPORT */
+  int64_t first, n;     /* DEAL: batches; REPORT: n that were finished */
+  int64_t check;        /* DEAL: some of its tasks may have results; LEAVE: work was dealt twice */
   int64_t n_done, n_failed;   /* REPORT: tasks */
   int64_t failed_task;        /* REPORT: the first that failed */
   double seconds, merit;      /* REPORT: it took; the best (NaN: none) */
@@ -40,6 +40,10 @@ _Static_assert(sizeof(message) < 4096, "messages are sent eagerly");
 static inline size_t message_bytes(const message *m) {
   return offsetof(message, text) + strlen(m->text) + 1;
 }
+
+/** Silence for a deadline means that the work is dealt again; for so many that it is for good. The
+ * verdict is rank 0's: a worker whose foreman stands still waits for it. */
+enum { PATIENCE = 6 };
 
 /** One end of a pair: what was said and heard. Zero-initialise. */
 typedef struct pair_end {

@@ -88,10 +88,41 @@ static ins_status work(run *r, office *o, ins_run_report *report) {
   return ins_agree(r->comm, r->rank != 0 && status == INS_ERR_STOPPED ? INS_OK : status);
 }
 
+/* What the file says counts. */
+static void recount(const run *r, size_t done, size_t done_before, size_t failed_before, office *o,
+                    ins_run_report *report) {
+  report->n_done = o->progress.n_done = done_before + done - r->n_kept[r->stage];
+  report->n_failed = o->progress.n_failed = failed_before;
+}
+
+/* A rank that was silent and came back may have written over what others had done meanwhile: a task
+ * can fail on one rank alone. So where work was dealt twice the rows are verified, now that
+ * everybody has left, and what is not done is done again. */
+static ins_status work_until_sure(run *r, office *o, ins_run_report *report) {
+  enum { ROUNDS = 3 };
+  const size_t done_before = o->progress.n_done, failed_before = o->progress.n_failed;
+  ins_status status = work(r, o, report);
+  for (int round = 0; round < ROUNDS && status == INS_OK; round++) {
+    int64_t again = r->withdrew;
+    size_t done;
+    MPI_Bcast(&again, 1, MPI_INT64_T, 0, r->comm);
+    if (!again) break;
+    status = ins_store_sync(r->store);
+    if (status == INS_OK) status = survey_stage(r, &done);
+    if (status != INS_OK) break;
+    if (r->rank == 0) recount(r, done, done_before, failed_before, o, report);
+    again = r->todo[r->stage].n_batches;
+    MPI_Bcast(&again, 1, MPI_INT64_T, 0, r->comm);
+    if (!again) break;
+    status = work(r, o, report);
+  }
+  return status;
+}
+
 static ins_status run_stage(run *r, const ins_results *results, office *o, ins_run_report *report) {
   ins_status status = begin(r, results);
   if (status != INS_OK) return status;
-  status = work(r, o, report);
+  status = work_until_sure(r, o, report);
   if (r->lost) return status;
   /* From here on everybody may read what anybody wrote. */
   if (status == INS_OK && (r->layout->reduced >= 0 || r->stage + 1 < r->stages.n))
@@ -154,6 +185,7 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
   *report = (ins_run_report){0};
   MPI_Comm_rank(comm, &r.rank);
   MPI_Comm_size(comm, &r.size);
+  ins_agree_patience(2 * PATIENCE * options->deadline_s);
   r.team = team_of(r.size, r.rank, options->group > 0 ? options->group : INS_RANKS_A_FOREMAN);
   ins_status status = ins_agree(comm, set_up(&r));
   if (status == INS_OK)

@@ -34,6 +34,8 @@ typedef struct run {
   ins_store *store;
   lots todo[INS_MAX_STAGES];     /* rank 0: batches of every stage with tasks left */
   size_t n_kept[INS_MAX_STAGES]; /* rank 0: tasks of every stage that were done before */
+  bool stood_still;              /* this rank did, during the batch that it computes */
+  bool withdrew;                 /* rank 0: work was dealt twice */
   bool lost;                     /* a rank is: the run phase ends, and the run begins again */
   /* The stage that is run: */
   size_t stage;
@@ -95,8 +97,10 @@ hand_terms terms_of(const run *r);
 
 /* ---- phases in which all ranks meet ---------------------------------------------------------- */
 
-/** What is there already: every rank verifies a share, rank 0 learns what is left of all stages. */
+/** What is there already: every rank verifies a share, rank 0 learns what is left, of all stages or
+ * of the one that is run, and how many of its tasks are done. */
 ins_status survey(run *r, ins_run_report *report) INS_CHECKED;
+ins_status survey_stage(run *r, size_t *n_done) INS_CHECKED;
 
 /** Lays out the results file or takes up the one that is there. Rank 0 only. */
 ins_status prepare_file(const run *r, const ins_value *attributes, office *o) INS_CHECKED;

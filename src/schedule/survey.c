@@ -75,19 +75,17 @@ done:
   return ins_agree(r->comm, status);
 }
 
-static ins_status survey_stage(run *r, ins_run_report *report) {
+ins_status survey_stage(run *r, size_t *n_done) {
   lots left = {0};
-  int64_t n_done = 0, n_kept = 0;
-  ins_status status = look_at_share(r, &left, &n_done);
+  int64_t mine = 0, all = 0;
+  ins_status status = look_at_share(r, &left, &mine);
   if (status == INS_OK && left.n > INT_MAX / 8 / (size_t)r->size)
     status = ins_fail(INS_ERR_UNSUPPORTED, "the results have more holes than can be told of");
   status = ins_agree(r->comm, status);
   if (status == INS_OK) status = gather(r, &left);
-  if (status == INS_OK) MPI_Reduce(&n_done, &n_kept, 1, MPI_INT64_T, MPI_SUM, 0, r->comm);
+  if (status == INS_OK) MPI_Reduce(&mine, &all, 1, MPI_INT64_T, MPI_SUM, 0, r->comm);
   lots_clear(&left);
-  r->n_kept[r->stage] = (size_t)n_kept;
-  report->n_tasks += ins_layout_tasks(r->layout);
-  report->n_kept += (size_t)n_kept;
+  *n_done = (size_t)all;
   return status;
 }
 
@@ -97,7 +95,9 @@ ins_status survey(run *r, ins_run_report *report) {
   for (size_t k = 0; k < r->stages.n && status == INS_OK; k++) {
     r->stage = k;
     r->layout = r->stages.layout[k];
-    status = survey_stage(r, report);
+    status = survey_stage(r, &r->n_kept[k]);
+    report->n_tasks += ins_layout_tasks(r->layout);
+    report->n_kept += r->n_kept[k];
   }
   return status;
 }

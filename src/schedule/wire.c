@@ -11,7 +11,8 @@ enum { TAG = 1 };
 /* Where losses are survived a failing call only says so; elsewhere it does not return. */
 static bool note(run *r, int code) {
   if (code == MPI_SUCCESS) return true;
-  if (!ins_comm_is_loss(code)) ins_fatal("a message between ranks failed", __FILE__, __LINE__);
+  if (!ins_comm_is_loss(code))
+    ins_fatal(INS_ERR_LOST, "a message between ranks failed", __FILE__, __LINE__);
   r->lost = true;
   return false;
 }

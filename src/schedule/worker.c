@@ -32,8 +32,11 @@ static bool listen(worker *w) {
     any = true;
   }
   hand_tick(&w->hand, ins_clock_s());
+  w->run->stood_still = w->run->stood_still || w->hand.stalled;
+  w->hand.stalled = false;
   if (w->hand.lost && !w->run->lost)
-    ins_fatal("the rank that deals the work does not answer any more", __FILE__, __LINE__);
+    ins_fatal(INS_ERR_LOST, "the rank that deals the work does not answer any more", __FILE__,
+              __LINE__);
   return any;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "insilico/agree.h"
 #include "insilico/memory.h"
 #include "open_file.h"
 
@@ -15,8 +16,12 @@ static ins_status find_variables(const char *path, hid_t file, stage *s) {
   ins_status status = INS_OK;
   for (int v = 0; v < layout->n_variables && status == INS_OK; v++) {
     const ins_variable *variable = &layout->variables[v];
-    if (variable->scope != INS_CONSTANT && !ins_rows_offset(group, variable->name, &s->offset[v]))
-      status = ins_within(ins_h5_fail(path, "a variable cannot be opened"), "%s", variable->name);
+    if (variable->scope == INS_CONSTANT) continue;
+    const size_t rows = variable->scope == INS_SUMMARY ? ins_layout_groups(layout) : s->rows.n_tasks;
+    if (!ins_rows_offset(group, variable->name, rows * ins_layout_row_bytes(layout, v),
+                         &s->offset[v]))
+      status = ins_fail(INS_ERR_FORMAT, "%s: variable '%s' is not of this job's size", path,
+                        variable->name);
   }
   if (group >= 0) H5Gclose(group);
   return status;
@@ -24,6 +29,9 @@ static ins_status find_variables(const char *path, hid_t file, stage *s) {
 
 static ins_status find_stage(const char *path, hid_t file, stage *s) {
   ins_status status = ins_rows_open(file, s->layout->group, path, &s->rows);
+  if (status == INS_OK &&
+      (!ins_rows_fit(&s->rows, s->layout) || s->rows.n_tasks != ins_layout_tasks(s->layout)))
+    status = ins_fail(INS_ERR_FORMAT, "%s: its rows are not of this job's number and sizes", path);
   if (status == INS_OK) status = find_variables(path, file, s);
   return s->layout->group ? ins_within(status, "stage %s", s->layout->group) : status;
 }
@@ -66,7 +74,7 @@ static ins_status tell_stage(const ins_store *store, stage *s, MPI_Comm comm, bo
     status = rows->path ? ins_alloc(t.n, sizeof *rows->place, &rows->place)
                         : ins_fail(INS_ERR_MEMORY, "out of memory opening %s", store->path);
   }
-  status = ins_store_agree(comm, status);
+  status = ins_agree(comm, status);
   if (status != INS_OK) return status;
   MPI_Bcast(rows->place, (int)(t.n * sizeof *rows->place), MPI_BYTE, 0, comm);
   MPI_Bcast(s->offset, s->layout->n_variables, MPI_UINT64_T, 0, comm);
@@ -77,8 +85,8 @@ ins_status ins_store_find(ins_store *store, MPI_Comm comm) {
   int rank, size;
   MPI_Comm_rank(comm, &rank);
   MPI_Comm_size(comm, &size);
-  ins_status status = ins_store_agree(comm, rank == 0 ? find_all(store) : INS_OK);
+  ins_status status = ins_agree(comm, rank == 0 ? find_all(store) : INS_OK);
   for (size_t k = 0; k < store->n && status == INS_OK && size > 1; k++)
-    status = ins_store_agree(comm, tell_stage(store, &store->stages[k], comm, rank == 0));
+    status = ins_agree(comm, tell_stage(store, &store->stages[k], comm, rank == 0));
   return status;
 }

@@ -21,7 +21,7 @@ enum { BLOCK = 1 << 16, MAX_LINE_ARRAY = 64 };
 
 struct ins_journal {
   int fd;
-  bool complained;
+  bool complained, torn; /* torn: the file ends within a line */
   char *path;
 };
 
@@ -33,6 +33,18 @@ char *ins_beside(const char *results, const char *suffix) {
     if (n > m && results[n - m - 1] != '/' && !strcmp(results + n - m, endings[i])) stem = n - m;
   }
   return ins_format("%.*s.%s", (int)stem, results, suffix);
+}
+
+/* A line that a killed run left unfinished must not swallow this one. */
+static bool ends_within_line(int fd, const char *path) {
+  char last = '\n';
+  struct stat file;
+  int reader = open(path, O_RDONLY | O_CLOEXEC);
+  if (reader >= 0 && !fstat(fd, &file) && file.st_size > 0 &&
+      pread(reader, &last, 1, file.st_size - 1) != 1)
+    last = '\n';
+  if (reader >= 0) close(reader);
+  return last != '\n';
 }
 
 ins_status ins_journal_open(const char *results, ins_journal **out) {
@@ -53,6 +65,7 @@ ins_status ins_journal_open(const char *results, ins_journal **out) {
     ins_journal_close(&journal);
     return status;
   }
+  journal->torn = ends_within_line(journal->fd, journal->path);
   *out = journal;
   return INS_OK;
 }
@@ -74,24 +87,12 @@ static void write_time(char *out, size_t size) {
   snprintf(out + n, size - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
 }
 
-/* A line that a killed run left unfinished must not swallow this one. */
-static bool ends_within_line(int fd, const char *path) {
-  char last = '\n';
-  struct stat file;
-  int reader = open(path, O_RDONLY | O_CLOEXEC);
-  if (reader >= 0 && !fstat(fd, &file) && file.st_size > 0 &&
-      pread(reader, &last, 1, file.st_size - 1) != 1)
-    last = '\n';
-  if (reader >= 0) close(reader);
-  return last != '\n';
-}
-
 void ins_journal_write(ins_journal *journal, const char *event, ins_value *fields) {
   char now[64];
   ins_text line = {0}, rest = {0};
   if (!journal) goto done;
   write_time(now, sizeof now);
-  if (ends_within_line(journal->fd, journal->path)) ins_text_add(&line, "\n");
+  if (journal->torn) ins_text_add(&line, "\n");
   ins_text_add(&line, "{\"time\":\"%s\",\"event\":", now);
   ins_text_add_json(&line, event);
   if (ins_value_count(fields)) {
@@ -108,6 +109,7 @@ void ins_journal_write(ins_journal *journal, const char *event, ins_value *field
   /* One write: lines of others that append to the same file stay whole. */
   errno = EIO;
   ssize_t wrote = ins_fault("journal.write", -1) ? -1 : write(journal->fd, line.data, line.length);
+  if (wrote > 0) journal->torn = line.data[wrote - 1] != '\n';
   if (wrote != (ssize_t)line.length)
     complain(journal, wrote < 0 ? strerror(errno) : "the disk is full");
 done:

@@ -22,8 +22,6 @@ struct ins_store {
   ins_xxh hash;
 };
 
-/** Collective over comm; every rank returns the worst code of all with its message. */
-ins_status ins_store_agree(MPI_Comm comm, ins_status status) INS_CHECKED;
 /** Collective. Finds where everything lies: rank 0 looks, and tells the others, so that a file that
  * many ranks open is read by one. All ranks return the same. */
 ins_status ins_store_find(ins_store *store, MPI_Comm comm) INS_CHECKED;

@@ -50,3 +50,14 @@ ins_status ins_own_file_make(const char *path, int *fd) {
   return ins_fail(INS_ERR_IO, "%s: cannot be created: %s; choose another output", path,
                   strerror(errno));
 }
+
+bool ins_own_file_read(int fd, uint64_t offset, size_t n, void *out) {
+  errno = 0; /* stays 0 where the file ends */
+  for (size_t at = 0; at < n;) {
+    ssize_t got = pread(fd, (char *)out + at, n - at, (off_t)(offset + at));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    at += (size_t)got;
+  }
+  return true;
+}

@@ -77,6 +77,8 @@ typedef enum ins_store_kind {
 ins_status ins_own_file_open(const char *path, int flags, int *fd) INS_CHECKED;
 /** Makes it anew, in place of what lies there. INS_ERR_IO. */
 ins_status ins_own_file_make(const char *path, int *fd) INS_CHECKED;
+/** Reads n bytes; false when they are not all there (errno 0: the file ends before). */
+bool ins_own_file_read(int fd, uint64_t offset, size_t n, void *out);
 /** INS_ERR_ARGUMENT when a symbolic link lies at PATH. */
 ins_status ins_own_file_check(const char *path) INS_CHECKED;
 

@@ -171,6 +171,15 @@ static bool is_same_layout(const source *s, const char *fresh) {
   return same;
 }
 
+static bool fits_in_place(const source *s) {
+  return ins_rows_fit(&s->rows, s->layout) && s->rows.n_tasks == ins_layout_tasks(s->layout);
+}
+
+static ins_status damaged_rows(const source *s) {
+  return ins_fail(INS_ERR_FORMAT, "%s: its variables are not of the sizes that they should have",
+                  s->path);
+}
+
 /* An old file that opens says itself where its rows are and what they belong to. */
 static ins_status open_whole(const move *m, hid_t file, const char *fresh, source *s) {
   const char *name = s->layout->group;
@@ -184,7 +193,8 @@ static ins_status open_whole(const move *m, hid_t file, const char *fresh, sourc
   if (!s->absent) status = ins_rows_open(file, name, s->path, &s->rows);
   if (!s->absent && status == INS_OK) {
     if (is_same_layout(s, fresh)) {
-      status = map_in_place(s);
+      /* The seed is a word of the file's; its rows must be what it stands for. */
+      status = fits_in_place(s) ? map_in_place(s) : damaged_rows(s);
     } else {
       status = compare_variables(s, group);
       if (status == INS_OK) status = match_task_axes(s, group);
@@ -220,6 +230,7 @@ static ins_status make_load(const source *s, load *l) {
   const size_t n_variables = (size_t)s->layout->n_variables;
   size_t row = s->rows.row_bytes ? s->rows.row_bytes : 1;
   *l = (load){.capacity = BUFFER / row ? BUFFER / row : 1};
+  if (!ins_rows_fit(&s->rows, s->layout)) return damaged_rows(s);
   if (l->capacity > MAX_STEP) l->capacity = MAX_STEP;
   ins_status status = ins_alloc(l->capacity, 1, &l->state);
   if (status == INS_OK) status = ins_alloc(l->capacity, 1, &l->error);

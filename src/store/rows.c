@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,30 +14,55 @@
 
 enum { SLAB = 8 << 20, MAX_SLAB_TASKS = 1 << 16 };
 
-/* One dataset's place; `n_tasks` 0: a dataset over the tasks whose length is wanted. */
-static bool locate(hid_t group, const char *name, size_t *n_tasks, ins_place *out) {
+/* A dataset that takes the place it says, all of it within the file: what somebody else may have
+ * written decides where and how much is read. */
+typedef struct extent {
+  uint64_t offset, bytes;
+  size_t n; /* elements */
+} extent;
+
+static uint64_t file_bytes(hid_t group) {
+  hsize_t bytes = 0;
+  hid_t file = H5Iget_file_id(group);
+  if (file < 0 || H5Fget_filesize(file, &bytes) < 0) bytes = 0;
+  if (file >= 0) H5Fclose(file);
+  return bytes;
+}
+
+static bool locate(hid_t group, const char *name, extent *out) {
   hid_t dataset = H5Dopen2(group, name, H5P_DEFAULT);
   if (dataset < 0) return false;
   hid_t space = H5Dget_space(dataset);
   hssize_t n = H5Sget_simple_extent_npoints(space);
   haddr_t offset = H5Dget_offset(dataset);
-  hsize_t bytes = H5Dget_storage_size(dataset);
+  *out = (extent){offset == HADDR_UNDEF ? 0 : offset, H5Dget_storage_size(dataset), (size_t)n};
   if (space >= 0) H5Sclose(space);
   H5Dclose(dataset);
-  if (n < 0 || (offset == HADDR_UNDEF && bytes)) return false;
-  if (!*n_tasks) *n_tasks = (size_t)n;
-  snprintf(out->name, sizeof out->name, "%s", name);
-  out->offset = offset;
-  out->row_bytes = *n_tasks ? (size_t)(bytes / *n_tasks) : 0;
-  return !*n_tasks || bytes % *n_tasks == 0;
+  if (n < 0 || (offset == HADDR_UNDEF && out->bytes)) return false;
+  const uint64_t end = file_bytes(group);
+  return !out->bytes || (out->offset <= end && out->bytes <= end - out->offset);
 }
 
-bool ins_rows_offset(hid_t group, const char *name, uint64_t *out) {
-  ins_place place;
-  size_t n = 0;
-  bool found = group >= 0 && locate(group, name, &n, &place);
-  *out = found && n ? place.offset : 0;
-  return found;
+static bool locate_rows(hid_t group, const char *name, size_t n_tasks, ins_place *out) {
+  extent found;
+  if (!locate(group, name, &found)) return false;
+  snprintf(out->name, sizeof out->name, "%s", name);
+  out->offset = found.offset;
+  out->row_bytes = n_tasks ? (size_t)(found.bytes / n_tasks) : 0;
+  return n_tasks ? found.bytes % n_tasks == 0 : !found.bytes;
+}
+
+/* What keeps the books: one number a task. */
+static bool locate_book(hid_t group, const char *name, size_t n_tasks, size_t width,
+                        ins_place *out) {
+  return locate_rows(group, name, n_tasks, out) && (!n_tasks || out->row_bytes == width);
+}
+
+bool ins_rows_offset(hid_t group, const char *name, size_t bytes, uint64_t *out) {
+  extent found = {0};
+  bool fits = group >= 0 && locate(group, name, &found) && found.bytes == bytes;
+  *out = fits ? found.offset : 0;
+  return fits;
 }
 
 static size_t count_words(const char *text) {
@@ -49,12 +75,14 @@ static size_t count_words(const char *text) {
 }
 
 static bool locate_covered(hid_t group, const char *covers, ins_rows *rows) {
+  const size_t n = count_words(covers);
   char *words = strdup(covers), *rest = NULL;
-  bool found = words && ins_alloc(count_words(covers), sizeof *rows->place, &rows->place) == INS_OK;
+  bool found = words && n < INT_MAX && ins_alloc(n, sizeof *rows->place, &rows->place) == INS_OK;
   for (char *word = found ? strtok_r(words, " ", &rest) : NULL; word && found;
        word = strtok_r(NULL, " ", &rest)) {
-    found = locate(group, word, &rows->n_tasks, &rows->place[rows->n]);
-    if (found) rows->row_bytes += rows->place[rows->n++].row_bytes;
+    ins_place *place = &rows->place[rows->n++];
+    found = locate_rows(group, word, rows->n_tasks, place) &&
+            !__builtin_add_overflow(rows->row_bytes, place->row_bytes, &rows->row_bytes);
   }
   free(words);
   return found;
@@ -62,22 +90,37 @@ static bool locate_covered(hid_t group, const char *covers, ins_rows *rows) {
 
 static bool locate_all(hid_t group, ins_rows *rows) {
   ins_value *covers = NULL, *seed = NULL;
+  extent status;
   hid_t dataset = H5Dopen2(group, "checksum", H5P_DEFAULT);
   if (dataset >= 0) {
     covers = ins_h5_get_value(dataset, "covers");
     seed = ins_h5_get_value(dataset, "seed");
     H5Dclose(dataset);
   }
-  rows->seed = (uint64_t)ins_value_int_or(seed, 0);
-  bool found = covers && seed && covers->kind == INS_TEXT &&
-               locate(group, "status", &rows->n_tasks, &rows->status) &&
-               locate(group, "error", &rows->n_tasks, &rows->error) &&
-               locate(group, "checksum", &rows->n_tasks, &rows->checksum) &&
-               locate_covered(group, covers->text, rows) && rows->status.row_bytes <= 1 &&
-               rows->error.row_bytes <= 1 && rows->checksum.row_bytes <= 8;
+  bool found = covers && seed && covers->kind == INS_TEXT && locate(group, "status", &status);
+  if (found) {
+    rows->seed = (uint64_t)ins_value_int_or(seed, 0);
+    rows->n_tasks = status.n;
+    found = locate_book(group, "status", status.n, sizeof(int8_t), &rows->status) &&
+            locate_book(group, "error", status.n, sizeof(int8_t), &rows->error) &&
+            locate_book(group, "checksum", status.n, sizeof(uint64_t), &rows->checksum) &&
+            locate_covered(group, covers->text, rows);
+  }
   ins_value_destroy(&covers);
   ins_value_destroy(&seed);
   return found;
+}
+
+bool ins_rows_fit(const ins_rows *rows, const ins_layout *layout) {
+  int k = 0;
+  for (int v = 0; v < layout->n_variables; v++) {
+    if (layout->variables[v].scope != INS_PER_TASK) continue;
+    if (k == rows->n) return false;
+    const ins_place *place = &rows->place[k++];
+    if (strncmp(place->name, layout->variables[v].name, sizeof place->name - 1) != 0) return false;
+    if (rows->n_tasks && place->row_bytes != ins_layout_row_bytes(layout, v)) return false;
+  }
+  return k == rows->n;
 }
 
 ins_status ins_rows_open(hid_t file, const char *group, const char *path, ins_rows *out) {
@@ -115,14 +158,7 @@ void ins_rows_close(ins_rows *rows) {
 }
 
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out) {
-  errno = 0; /* stays 0 where the file ends */
-  for (size_t at = 0; at < n;) {
-    ssize_t got = pread(rows->fd, (char *)out + at, n - at, (off_t)(offset + at));
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
-    at += (size_t)got;
-  }
-  return true;
+  return ins_own_file_read(rows->fd, offset, n, out);
 }
 
 static void begin(ins_xxh *hash, uint64_t seed, size_t task, ins_status code) {

@@ -28,11 +28,17 @@ typedef struct ins_rows {
 } ins_rows;
 
 /** Finds the rows of the stage in `group` (NULL: the root) of an open HDF5 file and opens PATH
- * (which may be another file of the same layout). */
+ * (which may be another file of the same layout). INS_ERR_FORMAT unless the books are as wide as
+ * they have to be and all rows lie within the HDF5 file; whether they are those that are expected,
+ * ins_rows_fit says. */
 ins_status ins_rows_open(hid_t file, const char *group, const char *path,
                          ins_rows *out) INS_CHECKED;
-/** Where a dataset begins; 0 for one without elements. */
-bool ins_rows_offset(hid_t group, const char *name, uint64_t *out);
+/** Are these the rows of this layout: its PER_TASK variables, in their order, each as wide? What a
+ * file says of its rows is another's word until this is asked. The number of tasks may differ. */
+bool ins_rows_fit(const ins_rows *rows, const ins_layout *layout);
+/** Where a dataset of `bytes` begins; 0 for one without elements. False when it is not there or
+ * not of that size. */
+bool ins_rows_offset(hid_t group, const char *name, size_t bytes, uint64_t *out);
 /** Opens PATH anew: other nodes see what has been written and synced once they open a file. */
 ins_status ins_rows_reopen(ins_rows *rows) INS_CHECKED;
 void ins_rows_close(ins_rows *rows);

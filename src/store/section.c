@@ -133,7 +133,7 @@ static hid_t make_placeholder(const section *s, const char *name, size_t length)
   hsize_t size = length;
   snprintf(words, sizeof words, "%s%10zu", INS_STORE_PLACEHOLDER, length);
   const uint8_t zero = 0;
-  hid_t scale = make_dataset(s, name, H5T_STD_U8LE, 1, &size, &zero, H5D_FILL_TIME_ALLOC);
+  hid_t scale = make_dataset(s, name, H5T_STD_U8LE, 1, &size, &zero, H5D_FILL_TIME_NEVER);
   if (scale >= 0 && H5DSset_scale(scale, words) >= 0) return scale;
   if (scale >= 0) H5Dclose(scale);
   return H5I_INVALID_HID;

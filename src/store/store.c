@@ -8,25 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "insilico/agree.h"
 #include "insilico/fault.h"
 #include "insilico/memory.h"
 #include "io.h"
 #include "open_file.h"
 #include "shared.h"
-
-/* Every rank leaves with the worst code of all and its message. */
-ins_status ins_store_agree(MPI_Comm comm, ins_status status) {
-  struct {
-    int code, rank;
-  } mine = {(int)status, 0}, worst;
-  char message[INS_MESSAGE_MAX];
-  MPI_Comm_rank(comm, &mine.rank);
-  MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm);
-  if (worst.code == INS_OK) return INS_OK;
-  snprintf(message, sizeof message, "%s", ins_message());
-  MPI_Bcast(message, sizeof message, MPI_CHAR, worst.rank, comm);
-  return ins_fail((ins_status)worst.code, "%s", message);
-}
 
 /* ---- creating ---- */
 
@@ -71,6 +58,7 @@ static ins_status inspect(const char *path, size_t n_stages, ins_layout *const *
  */
 static ins_status open_alone(ins_store *store) {
   MPI_Info info = ins_io_info();
+  errno = 0;
   int code = MPI_File_open(MPI_COMM_SELF, store->path, MPI_MODE_RDWR, info, &store->file);
   MPI_Info_free(&info);
   if (code == MPI_SUCCESS) return INS_OK;
@@ -105,8 +93,10 @@ static ins_status check_there(const ins_store *store) {
 static ins_status shut(ins_store *store) {
   ins_status status = INS_OK;
   int code = MPI_SUCCESS;
+  errno = 0;
   if (store->file != MPI_FILE_NULL) code = MPI_File_sync(store->file);
   if (code != MPI_SUCCESS) status = ins_io_fail(store->path, "cannot be synced", code);
+  errno = 0;
   code = store->file != MPI_FILE_NULL ? MPI_File_close(&store->file) : MPI_SUCCESS;
   if (code != MPI_SUCCESS && status == INS_OK)
     status = ins_io_fail(store->path, "cannot be closed", code);
@@ -161,7 +151,7 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
   ins_status shared = ins_shared_check(comm, path);
   if (status == INS_OK) status = shared;
   if (status == INS_OK) status = inspect(path, n_stages, stages, rank == 0);
-  status = ins_store_agree(comm, status);
+  status = ins_agree(comm, status);
   if (status != INS_OK) goto failed;
 
   store->comm = comm;
@@ -169,7 +159,7 @@ ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
   if (status == INS_OK) {
     status = ins_xxh_create(&store->hash);
     if (status == INS_OK) status = open_alone(store);
-    status = ins_store_agree(comm, status);
+    status = ins_agree(comm, status);
   }
   if (status == INS_OK) {
     *out = store;
@@ -185,16 +175,17 @@ failed:
 
 ins_status ins_store_sync(ins_store *store) {
   ins_status status = INS_OK;
+  errno = 0;
   int code = MPI_File_sync(store->file);
   if (code != MPI_SUCCESS) status = ins_io_fail(store->path, "cannot be synced", code);
   if (status == INS_OK && ins_fault("store.sync", -1))
     status = ins_fail(INS_ERR_IO, "%s: cannot be synced", store->path);
   if (status == INS_OK) status = sync_rows(store);
-  status = ins_store_agree(store->comm, status);
+  status = ins_agree(store->comm, status);
   if (status != INS_OK) return status;
   for (size_t k = 0; k < store->n && status == INS_OK; k++)
     status = ins_rows_reopen(&store->stages[k].rows);
-  return ins_store_agree(store->comm, status);
+  return ins_agree(store->comm, status);
 }
 
 ins_status ins_store_close(ins_store **store) {
@@ -204,7 +195,7 @@ ins_status ins_store_close(ins_store **store) {
   ins_status status = shut(s);
   if (status == INS_OK && ins_fault("store.close", -1))
     status = ins_fail(INS_ERR_IO, "%s: cannot be closed", s->path);
-  status = ins_store_agree(s->comm, status);
+  status = ins_agree(s->comm, status);
   store_free(s);
   return status;
 }

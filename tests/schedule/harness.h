@@ -16,6 +16,7 @@
 static const ins_variant registry[2];
 static char folder[64];
 static const char *output = "r.h5";
+static double deadline_s = 300;
 
 static inline bool first_rank(void) {
   int rank;
@@ -65,7 +66,7 @@ static inline ins_status run(const char *settings, bool fresh, ins_run_report *r
                              .quiet = true,
                              .computing_master = -1,
                              .group = size > 6 ? 3 : 0, /* with foremen */
-                             .deadline_s = 300};
+                             .deadline_s = deadline_s};
   ins_status status =
       ins_run(MPI_COMM_WORLD, registry[0].ops, &context, attributes, &options, report);
   ins_text_free(&json);

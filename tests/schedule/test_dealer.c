@@ -129,7 +129,7 @@ static void work_of_a_silent_member_is_dealt_again_and_counted_once(void **state
   assert_true(last(&e)->kind == DEAL && last(&e)->first == first.first && last(&e)->check);
   report(&d, &e, 1, last(&e)->deal, 1, 10);
   report(&d, &e, 0, first.deal, 1, 11); /* it is back, too late */
-  assert_true(e.n_back == 1 && e.n_reported == 12 && !d.lost);
+  assert_true(e.n_back == 1 && e.n_reported == 12 && !d.lost && d.withdrew);
   dealer_clear(&d);
 }
 
@@ -150,6 +150,21 @@ static void a_member_that_stays_silent_ends_the_run_when_all_else_is_done(void *
   assert_false(d.lost);
   let_time_pass(&d, &e, 47, 60);
   assert_true(d.lost && d.status == INS_ERR_LOST);
+  dealer_clear(&d);
+}
+
+static void who_does_not_leave_after_a_halt_is_not_waited_for(void **state) {
+  (void)state;
+  ears e;
+  dealer d = new_dealer(&e, 30, false);
+  want(&d, &e, 0, 1);
+  dealer_halt(&d, INS_ERR_STOPPED, "stopped on request", 2);
+  say(&d, &e, 1, (message){.kind = LEAVE, .status = INS_ERR_STOPPED}, 2);
+  say(&d, &e, 2, (message){.kind = LEAVE, .status = INS_ERR_STOPPED}, 2);
+  let_time_pass(&d, &e, 3, 9);
+  assert_false(d.lost);
+  let_time_pass(&d, &e, 9, 13);
+  assert_true(d.lost && d.status == INS_ERR_STOPPED); /* it was asked for, so that is the answer */
   dealer_clear(&d);
 }
 
@@ -297,6 +312,7 @@ int main(void) {
       cmocka_unit_test(nobody_is_sent_away_before_everything_is_done),
       cmocka_unit_test(work_of_a_silent_member_is_dealt_again_and_counted_once),
       cmocka_unit_test(a_member_that_stays_silent_ends_the_run_when_all_else_is_done),
+      cmocka_unit_test(who_does_not_leave_after_a_halt_is_not_waited_for),
       cmocka_unit_test(a_dealer_that_stood_still_blames_nobody),
       cmocka_unit_test(a_missing_message_is_noticed),
       cmocka_unit_test(the_first_failure_is_told_and_everybody_halts),

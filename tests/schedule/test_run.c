@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The framework with a synthetic experiment: what happens when tasks, ranks or set-up fail. Each
  * test ends, on every rank, or CTest's timeout says that something hangs. */
+#include <fcntl.h>
 #include <signal.h>
+#include <time.h>
 
 #include "harness.h"
 
@@ -17,6 +19,8 @@ static const ins_key synthetic_keys[] = {
     {.name = "fail_every", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
     {.name = "rank_error_at", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
     {.name = "setup_error_on", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {.name = "stand_still_at", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
+    {.name = "forget_from", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
     {.name = "stop_at", .type = INS_KEY_INT, .flags = INS_KEY_NULLABLE, .max = 1e6},
     {0},
 };
@@ -54,6 +58,23 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
 /* Whatever made tasks fail is mended: trying them again succeeds. */
 static bool mended;
 
+/* SIGSTOP, and SIGCONT from outside after three seconds. */
+static void stand_still(void) {
+  char command[80];
+  snprintf(command, sizeof command, "(sleep 3; kill -CONT %ld) &", (long)getpid());
+  if (system(command) == 0) raise(SIGSTOP);
+}
+
+/* The first rank to come to this task, if it is not rank 0, which computes too. */
+static bool is_mine_to_stand_still(const synthetic *s) {
+  char path[128];
+  if (s->rank == 0) return false;
+  snprintf(path, sizeof path, "%s/stood", folder);
+  const int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+  if (fd >= 0) close(fd);
+  return fd >= 0;
+}
+
 static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *pulse) {
   synthetic *s = state;
   int64_t every = setting(s->context, "fail_every");
@@ -63,6 +84,15 @@ static ins_status compute(void *state, const ins_batch *batch, const ins_pulse *
       return ins_fail(INS_ERR_MEMORY, "no memory for task %d", (int)task);
     if (setting(s->context, "stop_at") == task) raise(SIGUSR1);
     if (ins_pulse_beat(pulse) != INS_OK) return INS_ERR_STOPPED;
+    const int64_t forget = setting(s->context, "forget_from");
+    if (forget >= 0 && task >= forget) return INS_OK;
+    const int64_t still = setting(s->context, "stand_still_at");
+    if (still >= 0) nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    if (still >= 0 && task >= still && is_mine_to_stand_still(s)) {
+      stand_still();
+      batch->status[k] = ins_fail(INS_ERR_MEMORY, "it fails on this rank alone");
+      continue;
+    }
     ((double *)batch->rows[s->v_value])[k] = (double)(3 * task);
     batch->status[k] = INS_OK;
     if (every > 0 && task % every == 0 && !mended) {
@@ -163,6 +193,48 @@ static void a_signal_to_one_rank_stops_all_in_order(void **state) {
   }
 }
 
+/* It comes back with a task that failed, which others have finished meanwhile. */
+static void a_rank_that_stood_still_undoes_nothing(void **state) {
+  (void)state;
+  ins_run_report report;
+  int size;
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  if (size < 2 || size > 6) return; /* alone nobody notices; a foreman's crew is played in time */
+  deadline_s = 1;
+  assert_int_equal(run("tasks: 90\nstand_still_at: 20\n", true, &report), INS_OK);
+  deadline_s = 300;
+  if (first_rank()) assert_true(report.n_done == 90 && report.n_failed == 0);
+  output = "whole.h5"; /* somebody stood still already */
+  assert_int_equal(run("tasks: 90\nstand_still_at: 20\n", true, &report), INS_OK);
+  output = "r.h5";
+  same_files("r.h5", "whole.h5");
+}
+
+static void a_task_without_an_answer_is_not_done(void **state) {
+  (void)state;
+  ins_run_report report;
+  assert_int_equal(run("tasks: 40\nforget_from: 20\n", true, &report), INS_ERR_INTERNAL);
+  assert_non_null(strstr(ins_message(), "gave no status to task"));
+}
+
+/* What it holds cannot be read any more, but its rows may be somebody's month of work. */
+static void a_damaged_file_without_rows_of_this_job_is_kept_aside(void **state) {
+  (void)state;
+  ins_run_report report;
+  char path[128];
+  assert_int_equal(run("tasks: 40\n", true, &report), INS_OK);
+  snprintf(path, sizeof path, "%s/r.h5", folder);
+  if (first_rank()) {
+    const int fd = open(path, O_RDWR);
+    assert_true(pwrite(fd, "damage", 6, 60) == 6);
+    close(fd);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+  assert_int_equal(run("tasks: 40\nfail_every: 7\n", false, &report), INS_ERR_TASKS);
+  strcat(path, ".damaged");
+  if (first_rank()) assert_int_equal(access(path, F_OK), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(all_tasks_are_computed_once_and_kept, make_folder,
@@ -175,6 +247,12 @@ int main(void) {
                                       remove_folder),
       cmocka_unit_test_setup_teardown(a_set_up_that_fails_on_one_rank_fails_on_all, make_folder,
                                       remove_folder),
+      cmocka_unit_test_setup_teardown(a_rank_that_stood_still_undoes_nothing, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(a_task_without_an_answer_is_not_done, make_folder,
+                                      remove_folder),
+      cmocka_unit_test_setup_teardown(a_damaged_file_without_rows_of_this_job_is_kept_aside,
+                                      make_folder, remove_folder),
       cmocka_unit_test_setup_teardown(a_signal_to_one_rank_stops_all_in_order, make_folder,
                                       remove_folder),
   };
