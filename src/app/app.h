@@ -17,7 +17,7 @@ typedef struct ins_arguments {
   const char *deadline;                      /* seconds */
   const char *sha256, *cache, *architecture; /* options with a value; NULL: not given */
   const char *frames, *sheet, *animation;
-  bool dry_run;
+  bool dry_run, again;
   const char *chain, *site, *template, *launcher; /* chain: "" without a number */
 } ins_arguments;
 

@@ -27,7 +27,7 @@ typedef struct submission {
   const char *run_options[2];
   size_t links;  /* of every chain, if given; 0: as the plan says */
   char **handle; /* [jobs.n] what Slurm calls the (last) job of each, once submitted */
-  ins_text json;
+  ins_text json, numbers; /* of the answer; all that sbatch gave, with spaces */
 } submission;
 
 /* ---- what all entries have in common --------------------------------------------------------- */
@@ -79,6 +79,13 @@ static ins_status check_template(const submission *s) {
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s is no script for Slurm: print it with --dry-run and submit it yourself",
                     s->arguments->template);
+  for (size_t i = 0; i < s->order.n_typed; i++) {
+    const char *option = s->order.given.text[i];
+    if (strncmp(option, "--ntasks=", 9) && strncmp(option, "--time=", 7) &&
+        strcmp(option, "--requeue") && strcmp(option, "--no-requeue"))
+      return ins_fail(INS_ERR_ARGUMENT, "%s is an option of sbatch; write what stands for it into %s",
+                      option, s->arguments->template);
+  }
   if (s->order.n_jobs > 1)
     return ins_fail(INS_ERR_ARGUMENT, "%s takes one JOB; several are an array of Slurm only",
                     s->arguments->template);
@@ -104,7 +111,10 @@ static ins_status set_up(submission *s) {
   ins_status status = ins_submit_read(a, &s->order);
   if (status == INS_OK) status = read_links(s);
   if (status == INS_OK) status = check_launcher(a->launcher);
+  if (status == INS_OK && a->deadline && !ins_submit_deadline(a->deadline))
+    status = ins_fail(INS_ERR_ARGUMENT, "--deadline is '%.40s'; expected seconds", a->deadline);
   if (status == INS_OK) status = ins_site_read(a->site, &s->site, &s->site_file);
+  if (status == INS_OK) status = ins_site_options(s->site, &s->order.given);
   if (status == INS_OK && a->template) status = read_text(a->template, &s->template);
   if (status == INS_OK) status = find_program(s);
   if (status == INS_OK) status = check_template(s);
@@ -134,6 +144,10 @@ static ins_status dependency(const submission *s, const ins_submit_entry *entry,
   const char *given = ins_sbatch_option(&s->order.given, "dependency");
   const ins_submit_job *job = &s->jobs.at[entry->members[0]];
   if (given) ins_text_add(out, "%s", given);
+  if (given && strchr(given, '?') && job->n_waits)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "--dependency=%.100s: '?' cannot be joined with the jobs that %s waits for",
+                    given, job->path);
   for (size_t k = 0; k < job->n_waits; k++)
     ins_text_add(out, "%safterok:%s", out->length ? "," : "", s->handle[job->waits_for[k]]);
   return ins_text_ok(out);
@@ -166,15 +180,20 @@ static ins_status call_of(const submission *s, const ins_submit_entry *entry,
   return status; /* ins_alloc zeroed the end */
 }
 
+/* As one types it: with quotes where a shell needs them. */
+static void add_word(ins_text *text, const char *word) {
+  if (*word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                            "_-./:,=@%+") == strlen(word))
+    ins_text_add(text, "%s", word);
+  else
+    ins_text_add_quoted(text, word);
+}
+
 static void print_call(const ins_sbatch_options *argv) {
   ins_text text = {0};
   for (size_t i = 0; i < argv->n; i++) {
     if (i) ins_text_add(&text, " ");
-    if (strspn(argv->text[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                              "_-./:,=@%+") == strlen(argv->text[i]))
-      ins_text_add(&text, "%s", argv->text[i]);
-    else
-      ins_text_add_quoted(&text, argv->text[i]);
+    add_word(&text, argv->text[i]);
   }
   fprintf(stderr, "would submit: %s\n", text.data ? text.data : "");
   ins_text_free(&text);
@@ -182,18 +201,24 @@ static void print_call(const ins_sbatch_options *argv) {
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
-static void tell_size(const ins_submit_entry *entry) {
-  char memory[32], time[32], left[32];
+static void tell_size(const submission *s, const ins_submit_entry *entry) {
+  static const char *const given[] = {"mem", "mem-per-cpu", "mem-per-gpu"};
+  char memory[80], time[32], left[32];
   const ins_submit_needs *n = &entry->needs;
-  ins_print("asks for", "%zu rank%s, %s a rank, %s%s", n->ranks, n->ranks == 1 ? "" : "s",
-            ins_text_bytes((double)n->mib_per_rank * (1 << 20), memory, sizeof memory),
+  ins_text_bytes((double)n->mib_per_rank * (1 << 20), memory, 32);
+  strcat(memory, " a rank");
+  for (size_t i = 0; i < 3; i++) {
+    const char *value = ins_sbatch_option(&s->order.given, given[i]);
+    if (value) snprintf(memory, sizeof memory, "--%s=%.32s", given[i], value);
+  }
+  ins_print("asks for", "%zu rank%s, %s, %s%s", n->ranks, n->ranks == 1 ? "" : "s", memory,
             isfinite(n->seconds) ? ins_text_duration(n->seconds, time, sizeof time)
                                  : "unlimited time",
             entry->n > 1 ? " each" : "");
   for (size_t k = 0; k < entry->n; k++) {
     const ins_submit_job *job = &entry->jobs->at[entry->members[k]];
     if (!job->planned)
-      ins_print(k ? "" : "left to do", "not known yet");
+      ins_print(k ? "" : "left to do", "not known yet: not measured");
     else
       ins_print(k ? "" : "left to do", "%zu of %zu tasks, %s on %zu rank%s (measured here)",
                 job->n_tasks - job->n_done, job->n_tasks,
@@ -214,19 +239,30 @@ static void tell(const submission *s, const ins_submit_entry *entry, const char 
       ins_print("submitted", "%s %s: %s", n_ids > 1 ? "a chain of jobs," : "job", all.data,
                 job->path);
   }
-  tell_size(entry);
+  tell_size(s, entry);
   ins_print("script", "%s", script);
-  ins_print("log", "%s%s", log, entry->n > 1 ? "   (%a is the element's number)" : "");
+  ins_text plain = {0};
+  for (const char *c = log; *c; c++) {
+    ins_text_add_bytes(&plain, c, 1);
+    c += c[0] == '%' && c[1] == '%'; /* Slurm's way to write one */
+  }
+  ins_print("log", "%s%s", plain.data ? plain.data : log, entry->n > 1 ? "   (%a is the element's number)" : "");
   for (size_t i = 0; i < all.length; i++)
     if (all.data[i] == ' ') all.data[i] = ',';
   ins_print("follow", "squeue -j %s", all.data);
-  for (size_t k = 0; k < entry->n; k++)
-    ins_print("", "insilico status %s --watch", s->jobs.at[entry->members[k]].output);
+  for (size_t k = 0; k < entry->n; k++) {
+    ins_text_free(&plain);
+    add_word(&plain, s->jobs.at[entry->members[k]].output);
+    ins_print("", "insilico status %s --watch%s", plain.data ? plain.data : "",
+              k ? "" : "   (once it has begun)");
+  }
+  ins_text_free(&plain);
   for (size_t i = 0; i < all.length; i++)
     if (all.data[i] == ',') all.data[i] = ' ';
   ins_print("stop", "scancel %s", all.data);
   ins_print("", "scancel --batch --signal=TERM %s   (in order, however long it takes)", all.data);
   ins_text_free(&all);
+  ins_print("note", "the job file is read when a turn starts: leave it as it is until all is done");
 }
 
 static void add_text(ins_text *json, const char *key, const char *value) {
@@ -267,8 +303,11 @@ static void add_json(submission *s, const ins_submit_entry *entry, const char *p
                    job->n_done, job->needs.seconds_left);
     ins_text_add(json, ",\"ranks\":%zu,\"mib_per_rank\":%zu", entry->needs.ranks,
                  entry->needs.mib_per_rank);
-    ins_text_add(json, ",\"seconds\":%.0f,\"signal_seconds\":%d", fmin(entry->needs.seconds, 1e9),
-                 entry->needs.signal_seconds);
+    if (isfinite(entry->needs.seconds))
+      ins_text_add(json, ",\"seconds\":%.0f", entry->needs.seconds);
+    else
+      ins_text_add(json, ",\"seconds\":null");
+    ins_text_add(json, ",\"signal_seconds\":%d", entry->needs.signal_seconds);
     ins_text_add(json, ",\"waits_for\":[");
     for (size_t w = 0; w < job->n_waits; w++) {
       if (w) ins_text_add(json, ",");
@@ -284,6 +323,47 @@ static void add_json(submission *s, const ins_submit_entry *entry, const char *p
 }
 
 /* ---- one entry ------------------------------------------------------------------------------- */
+
+/* The numbers of the last submission, beside the results: only this command reads and writes them. */
+static char *numbers_path(const ins_submit_job *job) {
+  return ins_beside(job->output, "sbatch.jobs");
+}
+
+/* The same job twice: the second would wait for the lock of the first, and spoil its books. */
+static ins_status check_queue(const ins_submit_job *job) {
+  char ids[4096] = "", *path = numbers_path(job);
+  if (!path) return INS_ERR_MEMORY;
+  FILE *file = fopen(path, "r");
+  if (file && !fgets(ids, sizeof ids, file)) ids[0] = '\0';
+  if (file) fclose(file);
+  free(path);
+  ids[strspn(ids, "0123456789_,")] = '\0';
+  if (*ids && ins_submit_queued(ids))
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s was submitted and is not done: squeue -j %s; scancel it first, or say "
+                    "--again",
+                    job->path, ids);
+  if (ins_lock_held(job->output))
+    ins_log(INS_LOG_WARNING, "%s: a run is writing these results now; the job waits for its end",
+            job->output);
+  return INS_OK;
+}
+
+static void note_numbers(const submission *s, const ins_submit_entry *entry, char *const *ids, size_t n_ids) {
+  for (size_t k = 0; k < entry->n; k++) {
+    char *path = numbers_path(&s->jobs.at[entry->members[k]]);
+    FILE *file = path ? fopen(path, "w") : NULL;
+    if (!file) /* the job is submitted, which matters more */
+      ins_log(INS_LOG_WARNING, "%s: cannot be written: %s", path ? path : "?", strerror(errno));
+    for (size_t i = 0; file && i < n_ids; i++)
+      if (entry->n > 1)
+        fprintf(file, "%s_%zu", ids[i], k);
+      else
+        fprintf(file, "%s%s", i ? "," : "", ids[i]);
+    if (file) fclose(file);
+    free(path);
+  }
+}
 
 /* Books of an earlier submission must not end a chain before it begins. */
 static ins_status clear_books(const submission *s, const ins_submit_entry *entry) {
@@ -319,14 +399,15 @@ static ins_status set_handles(submission *s, const ins_submit_entry *entry, cons
 
 /* In a dry run jobs have no numbers yet: their scripts' places stand for them. */
 static ins_status invent_id(const ins_submit_entry *entry, size_t link, char **id) {
-  *id = ins_format("JOB_%zu%s", entry->members[0] + 1, link > 1 ? "_LAST" : "");
+  *id = link > 1 ? ins_format("JOB_%zu_LINK_%zu", entry->members[0] + 1, link)
+                 : ins_format("JOB_%zu", entry->members[0] + 1);
   return *id ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory");
 }
 
 /* Submits (or shows) the entry, link by link; first_call = the arguments of the first. */
 static ins_status hand_over(submission *s, const ins_submit_entry *entry, const char *path,
                             const ins_sbatch_options *arguments, char **ids, size_t n_links,
-                            ins_sbatch_options *first_call) {
+                            ins_sbatch_options *first_call, size_t *n_made) {
   const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain"), dry = s->arguments->dry_run;
   ins_status status = INS_OK;
   for (size_t k = 0; k < n_links && status == INS_OK; k++) {
@@ -336,11 +417,15 @@ static ins_status hand_over(submission *s, const ins_submit_entry *entry, const 
     if (status == INS_OK)
       status = dry ? invent_id(entry, k + 1, &ids[k]) : ins_submit_call(argv->text, &ids[k]);
     ins_sbatch_options_clear(&call);
-    if (status != INS_OK && k)
-      status = ins_within(status, "%zu of %zu jobs of a chain are submitted (%s ...)", k, n_links,
-                          ids[0]);
+    if (status != INS_OK) break;
+    ++*n_made;
+    if (!dry) ins_text_add(&s->numbers, "%s%s", s->numbers.length ? " " : "", ids[k]);
   }
-  return status == INS_OK ? set_handles(s, entry, ids[n_links - 1]) : status;
+  if (*n_made) {
+    ins_status named = set_handles(s, entry, ids[*n_made - 1]);
+    if (status == INS_OK) status = named;
+  }
+  return status;
 }
 
 static ins_status submit_entry(submission *s, ins_submit_entry *entry) {
@@ -350,15 +435,18 @@ static ins_status submit_entry(submission *s, ins_submit_entry *entry) {
   char *path = ins_submit_script_path(entry), *log = ins_submit_log_path(entry), **ids = NULL;
   const char *given_log = ins_sbatch_option(&s->order.given, "output");
   ins_text script = {0};
+  size_t n_made = 0;
   ins_sbatch_options arguments = {0}, call = {0};
   ins_status status = path && log ? ins_alloc(n_links, sizeof *ids, &ids) : INS_ERR_MEMORY;
   if (status == INS_OK) status = ins_submit_script(&s->setting, entry, &script, &arguments);
   if (status == INS_OK && !s->arguments->dry_run) status = prepare(s, entry, path, &script);
   if (status == INS_OK && s->arguments->dry_run && !s->arguments->json) fputs(script.data, stdout);
   if (status == INS_OK) fflush(stdout); /* the commands go to standard error */
-  if (status == INS_OK) status = hand_over(s, entry, path, &arguments, ids, n_links, &call);
-  if (status == INS_OK && s->arguments->json)
-    add_json(s, entry, path, given_log ? given_log : log, &script, &call, ids, n_links);
+  if (status == INS_OK) status = hand_over(s, entry, path, &arguments, ids, n_links, &call, &n_made);
+  if (n_made && !s->arguments->dry_run) note_numbers(s, entry, ids, n_made);
+  if (status != INS_OK && !n_made && path && !s->arguments->dry_run) unlink(path);
+  if (n_made && s->arguments->json)
+    add_json(s, entry, path, given_log ? given_log : log, &script, &call, ids, n_made);
   else if (status == INS_OK && !s->arguments->dry_run)
     tell(s, entry, path, given_log ? given_log : log, ids, n_links);
   for (size_t k = 0; ids && k < n_links; k++) free(ids[k]);
@@ -393,6 +481,24 @@ static ins_status submit_members(submission *s, const size_t *members, size_t n)
   return submit_entry(s, &entry);
 }
 
+/* In the queue for an hour, to find that all is done? */
+static bool is_wanted(const submission *s, size_t k) {
+  return !s->jobs.at[k].finished || s->arguments->again;
+}
+
+static void tell_finished(submission *s, const ins_submit_job *job) {
+  if (!s->arguments->json) {
+    ins_line("%s: nothing left to do, %zu of %zu tasks are done in %s; not submitted", job->path,
+             job->n_done, job->n_tasks, job->output);
+    return;
+  }
+  ins_text_add(&s->json, s->json.length ? ",{\"job\":" : "{\"job\":");
+  ins_text_add_json(&s->json, job->path);
+  add_text(&s->json, "output", job->output);
+  ins_text_add(&s->json, ",\"id\":null,\"ids\":[],\"planned\":true,\"tasks\":%zu,\"done\":%zu}",
+               job->n_tasks, job->n_done);
+}
+
 /* Jobs that wait for nothing are one array; each of the others is one of its own, and so is each
  * where chains are made: an array's elements go on together, which a chain must not. */
 static ins_status submit_all(submission *s) {
@@ -400,11 +506,18 @@ static ins_status submit_all(submission *s) {
   size_t *members, n = 0;
   ins_status status = ins_alloc(s->jobs.n, sizeof *members, &members);
   if (status != INS_OK) return status;
-  for (size_t i = 0; i < s->jobs.n; i++)
-    if (!s->jobs.at[s->jobs.order[i]].n_waits && !chain) members[n++] = s->jobs.order[i];
-  if (n) status = submit_members(s, members, n);
+  for (size_t i = 0; i < s->jobs.n && status == INS_OK; i++) {
+    const size_t k = s->jobs.order[i];
+    if (!is_wanted(s, k)) continue;
+    if (!s->jobs.at[k].n_waits && !chain) members[n++] = k;
+    if (!s->arguments->dry_run && !s->arguments->again) status = check_queue(&s->jobs.at[k]);
+  }
+  for (size_t k = 0; k < s->jobs.n && status == INS_OK; k++)
+    if (!is_wanted(s, k)) tell_finished(s, &s->jobs.at[k]);
+  if (n && status == INS_OK) status = submit_members(s, members, n);
   for (size_t i = 0; i < s->jobs.n && status == INS_OK; i++)
-    if (!s->handle[s->jobs.order[i]]) status = submit_members(s, &s->jobs.order[i], 1);
+    if (!s->handle[s->jobs.order[i]] && is_wanted(s, s->jobs.order[i]))
+      status = submit_members(s, &s->jobs.order[i], 1);
   ins_free(&members);
   return status;
 }
@@ -416,9 +529,19 @@ static void clear(submission *s) {
   ins_submit_order_clear(&s->order);
   ins_value_destroy(&s->site);
   ins_text_free(&s->json);
+  ins_text_free(&s->numbers);
   free(s->site_file);
   free(s->template);
   free(s->deadline);
+}
+
+/* What was submitted must be known, also where the rest was not. */
+static void print_json(const submission *s, ins_status status) {
+  ins_text error = {0};
+  if (status != INS_OK) add_text(&error, "error", ins_message());
+  printf("{\"dry_run\":%s,\"jobs\":[%s]%s}\n", s->arguments->dry_run ? "true" : "false",
+         s->json.data ? s->json.data : "", error.data ? error.data : "");
+  ins_text_free(&error);
 }
 
 ins_status ins_command_submit(const ins_arguments *arguments) {
@@ -427,12 +550,9 @@ ins_status ins_command_submit(const ins_arguments *arguments) {
   if (status == INS_OK) status = ins_submit_jobs_read(&s.order, arguments, s.site, &s.jobs);
   if (status == INS_OK) status = ins_alloc(s.jobs.n, sizeof *s.handle, &s.handle);
   if (status == INS_OK) status = submit_all(&s);
-  if (status == INS_OK && arguments->json) {
-    status = ins_text_ok(&s.json);
-    if (status == INS_OK)
-      printf("{\"dry_run\":%s,\"jobs\":[%s]}\n", arguments->dry_run ? "true" : "false",
-             s.json.data);
-  }
+  if (status != INS_OK && s.numbers.length)
+    status = ins_within(status, "submitted before this failed: %s", s.numbers.data);
+  if (arguments->json && (status == INS_OK || s.numbers.length)) print_json(&s, status);
   clear(&s);
   return status;
 }

@@ -2,6 +2,7 @@
 #include "plan_estimate.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "insilico/store.h"
 
@@ -19,17 +20,58 @@ double ins_plan_seconds(const ins_plan *plan, size_t ranks) {
   return seconds;
 }
 
-/* Finished tasks of results that are there already; 0 when there are none to go on with. */
-static size_t tasks_done(const ins_ready *ready) {
+static double share_left(const ins_plan *plan, size_t k) {
+  const size_t n = plan->stage[k].n_tasks;
+  return n ? (double)(n - plan->done[k]) / (double)n : 0;
+}
+
+double ins_plan_seconds_left(const ins_plan *plan, size_t ranks) {
+  double seconds = 0;
+  for (size_t k = 0; k < plan->stages.n; k++) {
+    size_t used = plan->stage[k].ranks < ranks ? plan->stage[k].ranks : ranks;
+    seconds += share_left(plan, k) * plan->stage[k].seconds / (double)used;
+  }
+  return seconds;
+}
+
+size_t ins_plan_batches_left(const ins_plan *plan) {
+  double most = 0;
+  for (size_t k = 0; k < plan->stages.n; k++)
+    most = fmax(most, ceil(share_left(plan, k) * (double)plan->stage[k].n_batches));
+  return (size_t)most;
+}
+
+static bool is_same_job(const ins_job *job, const char *json) {
+  ins_text text = {0};
+  const bool same = ins_job_json(job, &text) == INS_OK && strcmp(text.data, json) == 0;
+  ins_text_free(&text);
+  return same;
+}
+
+/* Results of a job that asked for other neurons or seeds count as far as this one has room: which of
+ * them are its own shows when it runs. */
+static void count_done(ins_plan *plan, const ins_store_summary *summary) {
+  for (size_t i = 0; i < summary->n_stages; i++)
+    for (size_t k = 0; k < plan->stages.n; k++) {
+      const char *group = plan->stages.layout[k]->group;
+      const size_t n = summary->stages[i].n_done, room = plan->stage[k].n_tasks;
+      if (strcmp(summary->stages[i].name, group ? group : "/") != 0) continue;
+      plan->done[k] = n < room ? n : room;
+      plan->n_excess += n - plan->done[k];
+      plan->n_done += plan->done[k];
+    }
+}
+
+static void find_done(ins_plan *plan) {
   ins_store_summary summary = {0};
-  const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), "");
-  size_t n = 0;
-  if (ins_store_summarise(output, false, &summary) == INS_OK &&
-      ins_job_continues(ready->job,
-                        ins_value_text_or(ins_map_get(summary.attributes, "job"), "")) == INS_OK)
-    n = summary.n_done;
+  const ins_job *job = plan->ready->job;
+  const char *output = ins_value_text_or(ins_map_get(job->settings, "output"), "");
+  if (ins_store_summarise(output, false, &summary) == INS_OK) {
+    const char *json = ins_value_text_or(ins_map_get(summary.attributes, "job"), "");
+    if (ins_job_continues(job, json) == INS_OK) count_done(plan, &summary);
+    plan->same = is_same_job(job, json);
+  }
   ins_store_summary_clear(&summary);
-  return n;
 }
 
 static ins_status estimate_stage(const ins_experiment *experiment, void *state, ins_plan *plan,
@@ -65,7 +107,7 @@ ins_status ins_plan_make(const ins_ready *ready, ins_plan *plan) {
     status = estimate_stage(experiment, state, plan, k);
   if (status == INS_OK) {
     plan->file_bytes = ins_store_size(plan->stages.n, plan->stages.layout);
-    plan->n_done = tasks_done(ready);
+    find_done(plan);
   }
   if (state) experiment->teardown(&state);
   if (status != INS_OK) ins_plan_clear(plan);

@@ -17,7 +17,9 @@ typedef struct ins_plan {
   const ins_ready *ready;
   ins_stages stages;
   ins_estimate stage[INS_MAX_STAGES], all;
-  size_t n_done; /* finished tasks of results that are there already */
+  size_t n_done, done[INS_MAX_STAGES]; /* finished tasks of results that are there: all, a stage */
+  size_t n_excess;                     /* finished tasks there, for which this job has no room */
+  bool same;                           /* they are of this very job, so that the numbers are exact */
   double file_bytes;
 } ins_plan;
 
@@ -30,5 +32,9 @@ void ins_plan_clear(ins_plan *plan);
 /** Time of all tasks on so many ranks, s. Stages run one after the other, and ranks beyond what a
  * stage can use wait in it. */
 double ins_plan_seconds(const ins_plan *plan, size_t ranks);
+/** The same for what is left to do. */
+double ins_plan_seconds_left(const ins_plan *plan, size_t ranks);
+/** Batches left in the stage that has the most: they are what ranks can share. */
+size_t ins_plan_batches_left(const ins_plan *plan);
 
 #endif

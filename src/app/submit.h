@@ -22,7 +22,8 @@ typedef struct ins_sbatch_options {
 typedef struct ins_submit_order {
   const char **jobs, **overrides; /* borrowed from the command line */
   size_t n_jobs, n_overrides;
-  ins_sbatch_options given;
+  ins_sbatch_options given; /* those that were typed, and behind them those of the site */
+  size_t n_typed;
 } ins_submit_order;
 
 /** Sorts the words of the command line: JOBs, key=value overrides, options of sbatch (known ones
@@ -51,11 +52,17 @@ char *ins_submit_time_text(double seconds, char *out, size_t size);
 /* ---- what the cluster says (submit_site.c) --------------------------------------------------- */
 
 extern const ins_key ins_site_keys[];
+/** Is it what `insilico run --deadline` takes: a number of seconds? */
+bool ins_submit_deadline(const char *text);
 
 /** Settings of the site: from FILE, $INSILICO_SITE, ~/.config/insilico/site.yaml or
  * /etc/insilico/site.yaml, the first that there is; else the defaults. *file (free()) = the file
  * that was read, or NULL. `file_given` may be NULL. */
 ins_status ins_site_read(const char *file_given, ins_value **site, char **file) INS_CHECKED;
+
+/** Adds what the site (and $SBATCH_TIMELIMIT, as sbatch itself reads it) says, unless an option of
+ * that name is there. */
+ins_status ins_site_options(const ins_value *site, ins_sbatch_options *options) INS_CHECKED;
 
 /* ---- jobs and their needs (submit_jobs.c, submit_size.c, submit_path.c) ------------------------
  */
@@ -78,7 +85,9 @@ typedef struct ins_submit_job {
   const char *path;
   char *output; /* absolute */
   size_t n_tasks, n_done;
-  bool planned; /* else sized like jobs[waits_for[0]] */
+  bool planned;     /* else sized like jobs[waits_for[0]], or as options say */
+  bool finished;    /* all is done and summed up: there is nothing to submit */
+  bool model_waits; /* what it waits for has its model in it */
   ins_submit_needs needs;
   size_t *waits_for, n_waits, capacity; /* numbers of the jobs whose results it reads */
 } ins_submit_job;
@@ -98,9 +107,9 @@ void ins_submit_jobs_clear(ins_submit_jobs *jobs);
 
 /** How much is left of a job, from its plan. */
 typedef struct ins_submit_left {
-  size_t n_tasks, n_done, n_batches;
-  double bytes, seconds, seconds_per_task; /* a rank; all tasks on one rank; the slowest task */
-  double (*seconds_on)(const void *plan, size_t ranks); /* all tasks on so many ranks */
+  size_t n_tasks, n_done, n_batches;                    /* batches that are left to be shared */
+  double bytes, seconds_per_task;                       /* a rank; the slowest task */
+  double (*seconds_on)(const void *plan, size_t ranks); /* what is left, on so many ranks */
   const void *plan;
 } ins_submit_left;
 
@@ -157,10 +166,16 @@ ins_status ins_template_fill(const char *template, const char *what, const char 
 
 /** Writes FILE, executable, in one step: what was there is replaced, a link is not followed. */
 ins_status ins_submit_write(const char *path, const ins_text *text) INS_CHECKED;
-/** Runs argv[0], no shell in between; *id = what it prints, up to a ';' or the end of the line.
- * Free with free().
+/** Runs argv[0], no shell in between; *id = the job's number. Free with free(). What the job that we
+ * may be in was told by Slurm and MPI is kept from it.
  * @return INS_OK; INS_ERR_MISSING (no such program); INS_ERR_IO (it failed: its own words went to
- *         standard error) */
+ *         standard error; or it named no number) */
 ins_status ins_submit_call(char *const *argv, char **id) INS_CHECKED;
+/** The last line of what sbatch --parsable said that is NUMBER or NUMBER;CLUSTER: the number. Free
+ * with free(); NULL: none (or out of memory). */
+char *ins_submit_number(const char *said);
+/** Is one of these jobs (numbers with commas) in the queue or running? False, too, where squeue
+ * does not know. */
+bool ins_submit_queued(const char *ids);
 
 #endif

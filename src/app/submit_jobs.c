@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
 #include "insilico/store.h"
@@ -12,15 +13,19 @@
 
 /* ---- who waits for whom ---------------------------------------------------------------------- */
 
-/* Does the text name that file? Arrays in files are written FILE.h5:DATASET. */
+/* Does the text name that file? Arrays in files are written FILE.h5:DATASET, and DATASET may have
+ * slashes in it. */
 static ins_status names_file(const char *text, const char *output, bool *yes) {
-  char *path = ins_submit_canonical(text);
   *yes = false;
-  if (!path) return ins_fail(INS_ERR_MEMORY, "out of memory for paths");
-  const size_t n = strlen(output);
-  *yes = strncmp(path, output, n) == 0 && (!path[n] || path[n] == ':');
-  free(path);
-  return INS_OK;
+  for (size_t n = strcspn(text, ":");; n += 1 + strcspn(text + n + 1, ":")) {
+    char *file = strndup(text, n), *path = file ? ins_submit_canonical(file) : NULL;
+    const bool failed = !path;
+    *yes = path && strcmp(path, output) == 0;
+    free(file);
+    free(path);
+    if (failed) return ins_fail(INS_ERR_MEMORY, "out of memory for paths");
+    if (*yes || !text[n]) return INS_OK;
+  }
 }
 
 /* Any text of the tree that names the output. */
@@ -47,7 +52,10 @@ static ins_status find_waits(ins_submit_jobs *jobs, size_t i) {
   for (size_t k = 0; k < jobs->n && status == INS_OK; k++) {
     bool yes = false;
     status = reads(inputs, jobs->at[k].output, &yes);
-    if (status == INS_OK && !yes) status = reads(model, jobs->at[k].output, &yes);
+    if (status == INS_OK && !yes) {
+      status = reads(model, jobs->at[k].output, &yes);
+      job->model_waits = job->model_waits || yes;
+    }
     if (status == INS_OK && yes && k == i)
       status = ins_fail(INS_ERR_ARGUMENT, "%s reads its own output, %s", job->path, job->output);
     if (status == INS_OK && yes) status = add_wait(job, k);
@@ -100,7 +108,13 @@ static ins_status sort(ins_submit_jobs *jobs) {
 /* ---- needs ----------------------------------------------------------------------------------- */
 
 static double seconds_on(const void *plan, size_t ranks) {
-  return ins_plan_seconds(plan, ranks);
+  return ins_plan_seconds_left(plan, ranks);
+}
+
+static double no_seconds(const void *plan, size_t ranks) {
+  (void)plan;
+  (void)ranks;
+  return 0;
 }
 
 /* Found now, and not by a job that fails after a night in the queue. */
@@ -114,10 +128,30 @@ static ins_status check_output(const ins_submit_job *job) {
                       job->output);
   if (status == INS_OK && facts.job_json) {
     status = ins_job_continues(job->ready.job, facts.job_json);
-    status = ins_within(status, "%s: holds results of another job", job->output);
+    if (status != INS_OK)
+      status = ins_fail(INS_ERR_ARGUMENT,
+                        "%s: holds results of another job, so that this one cannot go on with it; "
+                        "choose another output, or remove it (`insilico run %s` says what differs)",
+                        job->output, job->path);
   }
   ins_store_facts_clear(&facts);
   return status;
+}
+
+/* Did its last run come to the end? One that was stopped in summing up is taken up again. */
+static bool was_closed(const char *output) {
+  ins_value *events = NULL;
+  bool closed = false;
+  if (ins_journal_read(output, 100000, &events) != INS_OK) return false;
+  for (size_t i = 0; i < ins_value_count(events); i++) {
+    const ins_value *event = events->children.items[i];
+    const char *name = ins_value_text_or(ins_map_get(event, "event"), "");
+    if (!strcmp(name, "start") || !strcmp(name, "stop")) closed = false;
+    if (!strcmp(name, "end"))
+      closed = !strcmp(ins_value_text_or(ins_map_get(event, "status"), ""), "INS_OK");
+  }
+  ins_value_destroy(&events);
+  return closed;
 }
 
 static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
@@ -127,20 +161,54 @@ static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
   if (status == INS_OK) status = ins_ready_model(&job->ready);
   if (status == INS_OK) status = ins_plan_make(&job->ready, &plan);
   if (status != INS_OK) return status;
+  job->finished = plan.same && plan.n_done == plan.all.n_tasks && was_closed(job->output);
+  if (plan.n_excess) {
+    status = ins_fail(INS_ERR_ARGUMENT,
+                      "%s: this job has no place for %zu finished tasks of it, which would be lost; "
+                      "choose another output, or remove the results and submit again",
+                      job->output, plan.n_excess);
+    ins_plan_clear(&plan);
+    return status;
+  }
   const ins_submit_left left = {.n_tasks = plan.all.n_tasks,
                                 .n_done = plan.n_done,
-                                .n_batches = plan.all.n_batches,
+                                .n_batches = ins_plan_batches_left(&plan),
                                 .bytes = plan.all.bytes,
-                                .seconds = plan.all.seconds,
                                 .seconds_per_task = plan.all.seconds_per_task,
                                 .seconds_on = seconds_on,
                                 .plan = &plan};
   job->n_tasks = plan.all.n_tasks;
-  job->n_done = plan.n_done < job->n_tasks ? plan.n_done : job->n_tasks;
+  job->n_done = plan.n_done;
   job->planned = true;
   status = ins_submit_size(&left, &order->given, site, &job->needs);
   ins_plan_clear(&plan);
+  /* Many jobs with large models are planned one by one, on a machine that others work on. */
+  ins_model_destroy(&job->ready.model);
+  ins_model_source_destroy(&job->ready.source);
   return status;
+}
+
+/* All that a plan would say has been said. */
+static bool needs_no_plan(const ins_sbatch_options *given) {
+  return ins_sbatch_option(given, "ntasks") && ins_sbatch_option(given, "time") &&
+         (ins_sbatch_option(given, "mem") || ins_sbatch_option(given, "mem-per-cpu") ||
+          ins_sbatch_option(given, "mem-per-gpu"));
+}
+
+static ins_status take_given(ins_submit_job *job, const ins_submit_order *order,
+                             const ins_value *site) {
+  const ins_submit_left left = {.seconds_on = no_seconds};
+  ins_status status = job->model_waits ? INS_OK : ins_ready_source(&job->ready); /* fetches it */
+  ins_model_source_destroy(&job->ready.source);
+  return status == INS_OK ? ins_submit_size(&left, &order->given, site, &job->needs) : status;
+}
+
+/* What is finished is not waited for. */
+static void drop_finished(const ins_submit_jobs *jobs, ins_submit_job *job) {
+  size_t n = 0;
+  for (size_t k = 0; k < job->n_waits; k++)
+    if (!jobs->at[job->waits_for[k]].finished) job->waits_for[n++] = job->waits_for[k];
+  job->n_waits = n;
 }
 
 /* Are the results of all that it waits for there, so that it can be planned? */
@@ -157,7 +225,12 @@ static ins_status size_job(ins_submit_jobs *jobs, size_t i, const ins_submit_ord
   ins_submit_job *job = &jobs->at[i];
   ins_status status = check_output(job);
   if (status != INS_OK) return status;
+  drop_finished(jobs, job);
+  if (needs_no_plan(&order->given)) return ins_within(take_given(job, order, site), "%s", job->path);
   if (can_plan(jobs, job)) return ins_within(plan_job(job, order, site), "%s", job->path);
+  if (!job->model_waits) status = ins_ready_source(&job->ready);
+  ins_model_source_destroy(&job->ready.source);
+  if (status != INS_OK) return ins_within(status, "%s", job->path);
   job->needs = jobs->at[job->waits_for[0]].needs;
   ins_log(INS_LOG_INFO,
           "%s reads results that are not there yet, so it cannot be planned: it is sized like %s, "

@@ -20,6 +20,7 @@ static const struct known {
 } known[] = {
     {"account", 'A', true},
     {"acctg-freq", 0, true},
+    {"array", 'a', true},
     {"batch", 0, true},
     {"bb", 0, true},
     {"bbf", 0, true},
@@ -30,6 +31,7 @@ static const struct known {
     {"comment", 0, true},
     {"constraint", 'C', true},
     {"container", 0, true},
+    {"container-id", 0, true},
     {"contiguous", 0, false},
     {"core-spec", 'S', true},
     {"cores-per-socket", 0, true},
@@ -45,13 +47,18 @@ static const struct known {
     {"exclusive", 0, false},
     {"export", 0, true},
     {"export-file", 0, true},
+    {"extra", 0, true},
     {"extra-node-info", 'B', true},
     {"get-user-env", 0, false},
     {"gid", 0, true},
+    {"gpu-bind", 0, true},
+    {"gpu-freq", 0, true},
     {"gpus", 'G', true},
     {"gpus-per-node", 0, true},
+    {"gpus-per-socket", 0, true},
     {"gpus-per-task", 0, true},
     {"gres", 0, true},
+    {"gres-flags", 0, true},
     {"hint", 0, true},
     {"hold", 'H', false},
     {"ignore-pbs", 0, false},
@@ -76,6 +83,7 @@ static const struct known {
     {"nodes", 'N', true},
     {"ntasks", 'n', true},
     {"ntasks-per-core", 0, true},
+    {"ntasks-per-gpu", 0, true},
     {"ntasks-per-node", 0, true},
     {"ntasks-per-socket", 0, true},
     {"output", 'o', true},
@@ -88,11 +96,15 @@ static const struct known {
     {"profile", 0, true},
     {"propagate", 0, false},
     {"qos", 'q', true},
+    {"quiet", 'Q', false},
     {"reboot", 0, false},
     {"requeue", 0, false},
     {"reservation", 0, true},
+    {"resv-ports", 0, false},
+    {"segment", 0, true},
     {"sockets-per-node", 0, true},
     {"spread-job", 0, false},
+    {"stepmgr", 0, false},
     {"switches", 0, true},
     {"thread-spec", 0, true},
     {"threads-per-core", 0, true},
@@ -120,12 +132,22 @@ static const struct reserved {
     {"parsable", "--json prints the answer for scripts"},
     {"open-mode", "the log of all turns of a job is one file"},
     {"test-only", "--dry-run shows the script"},
+    {"wait", "`insilico status --watch` shows how far it is, and ends with the run"},
+    {"fresh", "each turn would start over; remove the results, or choose another output"},
+    {"chdir", "jobs run where submit was called: change there first"},
 };
 enum { N_RESERVED = sizeof reserved / sizeof reserved[0] };
 
 /* ---- a list of options ----------------------------------------------------------------------- */
 
+/* --requeue and --no-requeue are one option. */
+static const char *without_no(const char *name) {
+  return strcmp(name, "--no-requeue") == 0 ? "--requeue" : name;
+}
+
 static bool same_name(const char *a, const char *b) {
+  a = without_no(a);
+  b = without_no(b);
   const size_t n = strcspn(a, "=");
   return strncmp(a, b, n) == 0 && (b[n] == '=' || !b[n]);
 }
@@ -195,7 +217,7 @@ static const struct known *find_letter(char letter) {
 static ins_status refuse_reserved(const char *name, size_t n) {
   for (size_t i = 0; i < N_RESERVED; i++)
     if (strlen(reserved[i].name) == n && strncmp(reserved[i].name, name, n) == 0)
-      return ins_fail(INS_ERR_ARGUMENT, "--%s is set by submit itself: %s", reserved[i].name,
+      return ins_fail(INS_ERR_ARGUMENT, "submit does not take --%s: %s", reserved[i].name,
                       reserved[i].instead);
   return INS_OK;
 }
@@ -226,11 +248,13 @@ static ins_status take_short(ins_sbatch_options *options, const char *const *wor
   const struct known *option = find_letter(word[1]);
   if (!option)
     return ins_fail(INS_ERR_ARGUMENT, "'%.100s' is no option of sbatch that is known here", word);
-  if (!option->value && *value)
+  ins_status status = refuse_reserved(option->name, strlen(option->name));
+  if (status != INS_OK) return status;
+  if (!option->value && strspn(value, (const char[]){word[1], 0}) == strlen(value))
+    return take(options, ins_format("--%s", option->name)); /* -v, -vv */
+  if (!option->value)
     return ins_fail(INS_ERR_ARGUMENT, "'%.100s': -%c takes no value; write options apart", word,
                     word[1]);
-  ins_status status = INS_OK;
-  if (!option->value) return take(options, ins_format("--%s", option->name));
   if (!*value) status = next_word(words, n, i, &value);
   return status == INS_OK ? take(options, ins_format("--%s=%s", option->name, value)) : status;
 }
@@ -272,6 +296,13 @@ static bool is_override(const char *word) {
 static ins_status check_order(const ins_submit_order *order) {
   if (order->n_jobs == 0)
     return ins_fail(INS_ERR_ARGUMENT, "usage: insilico submit JOB ... [key=value ...]");
+  for (size_t i = 0; i < order->n_jobs; i++)
+    if (strspn(order->jobs[i], "0123456789") == strlen(order->jobs[i]) &&
+        !ins_file_exists(order->jobs[i]))
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "there is no job file '%.100s'; the value of an option stands behind '=': "
+                      "--chain=%.100s",
+                      order->jobs[i], order->jobs[i]);
   if (order->n_jobs > 1 && order->n_overrides)
     return ins_fail(INS_ERR_ARGUMENT,
                     "'%.100s' changes one JOB, but %zu are given; submit them one by one",
@@ -297,6 +328,7 @@ ins_status ins_submit_read(const ins_arguments *arguments, ins_submit_order *ord
     else
       order->jobs[order->n_jobs++] = word;
   }
+  order->n_typed = order->given.n;
   return status == INS_OK ? check_order(order) : status;
 }
 
@@ -344,6 +376,10 @@ bool ins_submit_time(const char *text, double *seconds) {
 }
 
 char *ins_submit_time_text(double seconds, char *out, size_t size) {
+  if (!isfinite(seconds)) {
+    snprintf(out, size, "UNLIMITED");
+    return out;
+  }
   const long s = (long)ceil(seconds), days = s / 86400;
   if (days)
     snprintf(out, size, "%ld-%02ld:%02ld:%02ld", days, s / 3600 % 24, s / 60 % 60, s % 60);

@@ -47,9 +47,9 @@ char *ins_submit_log_path(const ins_submit_entry *entry) {
 
 const char *ins_submit_mode(const ins_submit_setting *setting) {
   const char *mode = ins_value_text_or(ins_map_get(setting->site, "requeue"), "requeue");
-  if (setting->chain) return "chain";
-  return ins_sbatch_option(&setting->order->given, "no-requeue") && !strcmp(mode, "requeue") ? "no"
-                                                                                             : mode;
+  if (setting->chain || strcmp(mode, "chain") == 0) return "chain";
+  if (ins_sbatch_option(&setting->order->given, "no-requeue")) return "no";
+  return ins_sbatch_option(&setting->order->given, "requeue") ? "requeue" : mode;
 }
 
 /* Letters, digits and little else: it names the job in listings. */
@@ -67,27 +67,6 @@ static ins_status copy_options(const ins_sbatch_options *from, ins_sbatch_option
   return ins_sbatch_options_add(to, (const char *const *)from->text, from->n);
 }
 
-static ins_status site_options(const ins_value *site, ins_sbatch_options *options) {
-  const char *partition = ins_value_text_or(ins_map_get(site, "partition"), NULL);
-  const char *account = ins_value_text_or(ins_map_get(site, "account"), NULL);
-  const ins_value *list = ins_map_get(site, "sbatch");
-  const long long per_node = ins_value_int_or(ins_map_get(site, "ranks_per_node"), 0);
-  ins_sbatch_options own = {0};
-  ins_status status = INS_OK;
-  for (size_t i = 0; i < ins_value_count(list) && status == INS_OK; i++)
-    status = ins_sbatch_options_add(&own, (const char *const[]){list->children.items[i]->text}, 1);
-  for (size_t i = 0; i < own.n && status == INS_OK; i++)
-    status = ins_sbatch_options_default(options, "%s", own.text[i]);
-  if (status == INS_OK && partition)
-    status = ins_sbatch_options_default(options, "--partition=%s", partition);
-  if (status == INS_OK && account)
-    status = ins_sbatch_options_default(options, "--account=%s", account);
-  if (status == INS_OK && per_node)
-    status = ins_sbatch_options_default(options, "--ntasks-per-node=%lld", per_node);
-  ins_sbatch_options_clear(&own);
-  return status;
-}
-
 static ins_status memory_option(const ins_submit_needs *needs, ins_sbatch_options *options) {
   static const char *const others[] = {"mem", "mem-per-gpu"};
   const char *cpus = ins_sbatch_option(options, "cpus-per-task");
@@ -97,6 +76,19 @@ static ins_status memory_option(const ins_submit_needs *needs, ins_sbatch_option
   return ins_sbatch_options_default(
       options, "--mem-per-cpu=%.0fM",
       ceil((double)needs->mib_per_rank / (double)(per_rank > 0 ? per_rank : 1)));
+}
+
+/* Where a job has fewer ranks than the site lets on a node, Slurm complains about the rest. */
+static ins_status nodes_option(const ins_value *site, const ins_submit_needs *needs,
+                               ins_sbatch_options *options) {
+  const long long most = ins_value_int_or(ins_map_get(site, "ranks_per_node"), 0);
+  const char *is = ins_sbatch_option(options, "ntasks-per-node");
+  if (!most || !is || strtoll(is, NULL, 10) != most || (size_t)most <= needs->ranks) return INS_OK;
+  char *text = ins_format("--ntasks-per-node=%zu", needs->ranks);
+  if (!text) return INS_ERR_MEMORY;
+  ins_status status = ins_sbatch_options_add(options, (const char *const[]){text}, 1);
+  free(text);
+  return status;
 }
 
 static ins_status size_options(const ins_submit_needs *needs, ins_sbatch_options *options) {
@@ -146,7 +138,7 @@ static ins_status name_options(const ins_submit_entry *entry, ins_sbatch_options
 static ins_status all_options(const ins_submit_setting *setting, const ins_submit_entry *entry,
                               ins_sbatch_options *options) {
   ins_status status = copy_options(&setting->order->given, options);
-  if (status == INS_OK) status = site_options(setting->site, options);
+  if (status == INS_OK) status = nodes_option(setting->site, &entry->needs, options);
   if (status == INS_OK) status = size_options(&entry->needs, options);
   if (status == INS_OK) status = turn_options(setting, entry, options);
   if (status == INS_OK) status = array_option(setting, entry, options);
@@ -160,14 +152,30 @@ static bool fits_directive(const char *option) {
                         "_-./:,=@%+*[]") == strlen(option);
 }
 
-static ins_status split_options(const ins_sbatch_options *options, ins_text *directives,
-                                ins_sbatch_options *arguments) {
+/* Variables of the environment (SBATCH_...) outdo lines of the script, and arguments outdo both. What
+ * was typed, and what the script rests on, must hold. What a job waits for is told with each call.
+ */
+static bool is_argument(const ins_submit_order *order, const char *option) {
+  static const char *const sure[] = {"--signal",  "--open-mode", "--requeue", "--no-requeue",
+                                     "--array",   "--time",      "--ntasks",  NULL};
+  if (strncmp(option, "--dependency=", 13) == 0) return false;
+  for (size_t i = 0; i < order->n_typed; i++)
+    if (strcmp(order->given.text[i], option) == 0) return true;
+  for (size_t i = 0; sure[i]; i++) {
+    const size_t n = strlen(sure[i]);
+    if (strncmp(option, sure[i], n) == 0 && (option[n] == '=' || !option[n])) return true;
+  }
+  return !fits_directive(option);
+}
+
+static ins_status split_options(const ins_submit_order *order, const ins_sbatch_options *options,
+                                ins_text *directives, ins_sbatch_options *arguments) {
   ins_status status = INS_OK;
   for (size_t i = 0; i < options->n && status == INS_OK; i++) {
-    if (fits_directive(options->text[i]))
-      ins_text_add(directives, "%s#SBATCH %s", directives->length ? "\n" : "", options->text[i]);
-    else
-      status = ins_sbatch_options_default(arguments, "%s", options->text[i]);
+    const char *option = options->text[i];
+    if (fits_directive(option))
+      ins_text_add(directives, "%s#SBATCH %s", directives->length ? "\n" : "", option);
+    if (is_argument(order, option)) status = ins_sbatch_options_default(arguments, "%s", option);
   }
   return status == INS_OK ? ins_text_ok(directives) : status;
 }
@@ -312,7 +320,7 @@ ins_status ins_submit_script(const ins_submit_setting *setting, const ins_submit
   const char *values[N_GAPS];
   ins_sbatch_options options = {0};
   ins_status status = all_options(setting, entry, &options);
-  if (status == INS_OK) status = split_options(&options, &gaps[DIRECTIVES], arguments);
+  if (status == INS_OK) status = split_options(setting->order, &options, &gaps[DIRECTIVES], arguments);
   if (status == INS_OK) status = add_texts(setting, entry, gaps);
   if (status == INS_OK) add_numbers(setting, entry, gaps);
   for (size_t i = 0; i < N_GAPS && status == INS_OK; i++) {

@@ -111,13 +111,24 @@ static char *find_file(void) {
   return ins_file_exists("/etc/insilico/site.yaml") ? strdup("/etc/insilico/site.yaml") : NULL;
 }
 
+bool ins_submit_deadline(const char *text) {
+  char *end;
+  const double seconds = strtod(text, &end);
+  return end != text && !*end && seconds > 0 && seconds < 1e9;
+}
+
 static ins_status check_times(const char *file, const ins_value *site) {
   static const char *const keys[] = {"max_time", "min_time"};
   char place[512];
-  double seconds;
+  double seconds, most = 0;
   for (size_t k = 0; k < 2; k++) {
     const ins_value *value = ins_map_get(site, keys[k]);
-    if (ins_submit_time(ins_value_text_or(value, ""), &seconds)) continue;
+    if (ins_submit_time(ins_value_text_or(value, ""), &seconds) && (k == 0 || seconds < 1e9)) {
+      if (k == 1 && seconds > most)
+        return ins_fail(INS_ERR_ARGUMENT, "%s: min_time is more than max_time", file);
+      most = seconds;
+      continue;
+    }
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s%s is '%.40s'; expected a time as Slurm writes it: 60 (minutes, in quotes), "
                     "12:00:00, 2-00:00:00",
@@ -134,11 +145,60 @@ static ins_status check_options(const ins_value *site) {
   ins_status status = INS_OK;
   for (size_t i = 0; i < ins_value_count(list) && status == INS_OK; i++) {
     const ins_value *item = list->children.items[i];
+    if (item->text[strcspn(item->text, " =")] == ' ' || item->text[0] != '-' || !item->text[1] ||
+        (item->text[1] != '-' && !item->text[2]))
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "%ssbatch: '%.60s' is no whole option; write each as one item with '=': "
+                      "[--qos=low, --constraint=ib]",
+                      ins_value_place(item, place, sizeof place), item->text);
     status = ins_sbatch_options_add(&options, (const char *const[]){item->text}, 1);
     if (status != INS_OK)
       status = ins_within(status, "%ssbatch", ins_value_place(item, place, sizeof place));
   }
   ins_sbatch_options_clear(&options);
+  return status;
+}
+
+/* What a cluster may set for all runs. `--fresh` would throw away at each turn what the last one did.
+ */
+static ins_status check_run(const ins_value *site) {
+  static const char *const may[] = {"--deadline=", "--allow-plugins", "--quiet"};
+  char place[512];
+  const ins_value *list = ins_map_get(site, "run");
+  for (size_t i = 0; i < ins_value_count(list); i++) {
+    const ins_value *item = list->children.items[i];
+    bool good = strcmp(item->text, may[1]) == 0 || strcmp(item->text, may[2]) == 0;
+    good = good || (strncmp(item->text, may[0], strlen(may[0])) == 0 &&
+                    ins_submit_deadline(item->text + strlen(may[0])));
+    if (!good)
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "%srun: '%.60s' cannot be set for every turn of every job; there are "
+                      "--deadline=SECONDS, --allow-plugins and --quiet",
+                      ins_value_place(item, place, sizeof place), item->text);
+  }
+  return INS_OK;
+}
+
+ins_status ins_site_options(const ins_value *site, ins_sbatch_options *options) {
+  const char *partition = ins_value_text_or(ins_map_get(site, "partition"), NULL);
+  const char *account = ins_value_text_or(ins_map_get(site, "account"), NULL);
+  const char *limit = getenv("SBATCH_TIMELIMIT");
+  const ins_value *list = ins_map_get(site, "sbatch");
+  const long long per_node = ins_value_int_or(ins_map_get(site, "ranks_per_node"), 0);
+  ins_sbatch_options own = {0};
+  ins_status status = INS_OK;
+  if (limit && *limit) status = ins_sbatch_options_default(options, "--time=%s", limit);
+  for (size_t i = 0; i < ins_value_count(list) && status == INS_OK; i++)
+    status = ins_sbatch_options_add(&own, (const char *const[]){list->children.items[i]->text}, 1);
+  for (size_t i = 0; i < own.n && status == INS_OK; i++)
+    status = ins_sbatch_options_default(options, "%s", own.text[i]);
+  if (status == INS_OK && partition)
+    status = ins_sbatch_options_default(options, "--partition=%s", partition);
+  if (status == INS_OK && account)
+    status = ins_sbatch_options_default(options, "--account=%s", account);
+  if (status == INS_OK && per_node)
+    status = ins_sbatch_options_default(options, "--ntasks-per-node=%lld", per_node);
+  ins_sbatch_options_clear(&own);
   return status;
 }
 
@@ -150,6 +210,7 @@ ins_status ins_site_read(const char *file_given, ins_value **site, char **file) 
                             : ins_settings_default(ins_site_keys, site);
   if (status == INS_OK) status = check_times(*file ? *file : "", *site);
   if (status == INS_OK) status = check_options(*site);
+  if (status == INS_OK) status = check_run(*site);
   if (status != INS_OK) ins_value_destroy(site);
   return status;
 }

@@ -16,13 +16,15 @@ enum { PROGRAM_MIB = 256 };
 /* A rank with less work than this is not worth the waiting for it. */
 static const double least_work_seconds = 60;
 
-static ins_status count_of(const ins_sbatch_options *given, const char *name, size_t *out) {
+/* `range`: "2-4" is 2. */
+static ins_status count_of(const ins_sbatch_options *given, const char *name, bool range,
+                           size_t *out) {
   const char *text = ins_sbatch_option(given, name);
   char *end;
   *out = 0;
   if (!text) return INS_OK;
   const long n = strtol(text, &end, 10);
-  if (end == text || n < 1 || (*end && *end != '-' && *end != ','))
+  if (end == text || n < 1 || (*end && !(range && (*end == '-' || *end == ','))))
     return ins_fail(INS_ERR_ARGUMENT, "--%s is '%.60s'; expected a number of at least 1", name,
                     text);
   *out = (size_t)n;
@@ -35,15 +37,10 @@ static double time_of(const ins_value *site, const char *key) {
   return seconds;
 }
 
-static double share_left(const ins_submit_left *left) {
-  return left->n_tasks ? (double)(left->n_tasks - left->n_done) / (double)left->n_tasks : 0;
-}
-
-/* The most worth asking for, as in the plan, of what is left. */
+/* The most worth asking for: eight batches and a minute of work for each. */
 static size_t worth_asking(const ins_submit_left *left, size_t most) {
-  const double share = share_left(left);
-  const double batches = floor(share * (double)left->n_batches / 8);
-  const double busy = ceil(share * left->seconds / least_work_seconds);
+  const double batches = floor((double)left->n_batches / 8);
+  const double busy = ceil(left->seconds_on(left->plan, 1) / least_work_seconds);
   const double ranks = fmin(fmin(batches, busy), (double)most);
   return ranks < 1 ? 1 : (size_t)ranks;
 }
@@ -51,14 +48,15 @@ static size_t worth_asking(const ins_submit_left *left, size_t most) {
 static ins_status choose_ranks(const ins_submit_left *left, const ins_sbatch_options *given,
                                const ins_value *site, size_t *ranks) {
   size_t nodes, per_node;
-  ins_status status = count_of(given, "ntasks", ranks);
-  if (status == INS_OK) status = count_of(given, "nodes", &nodes);
-  if (status == INS_OK) status = count_of(given, "ntasks-per-node", &per_node);
+  ins_status status = count_of(given, "ntasks", false, ranks);
+  if (status == INS_OK) status = count_of(given, "nodes", true, &nodes);
+  if (status == INS_OK) status = count_of(given, "ntasks-per-node", false, &per_node);
   if (status != INS_OK || *ranks) return status;
   if (nodes && per_node)
     *ranks = nodes * per_node;
   else
     *ranks = worth_asking(left, (size_t)ins_value_int_or(ins_map_get(site, "max_ranks"), 128));
+  if (*ranks < nodes) *ranks = nodes; /* one that is paid for should not stand idle */
   return INS_OK;
 }
 
@@ -66,7 +64,9 @@ static ins_status choose_time(const ins_sbatch_options *given, const ins_value *
                               ins_submit_needs *needs) {
   const char *text = ins_sbatch_option(given, "time");
   const double signal = (double)ins_value_int_or(ins_map_get(site, "signal_seconds"), 120);
-  if (text && !ins_submit_time(text, &needs->seconds))
+  if (text && strcmp(text, "0") == 0) /* so says Slurm */
+    needs->seconds = INFINITY;
+  else if (text && !ins_submit_time(text, &needs->seconds))
     return ins_fail(INS_ERR_ARGUMENT,
                     "--time is '%.60s'; expected minutes, H:M:S or D-H:M:S, as Slurm reads it",
                     text);
@@ -92,7 +92,7 @@ ins_status ins_submit_size(const ins_submit_left *left, const ins_sbatch_options
   ins_status status = choose_ranks(left, given, site, &needs->ranks);
   if (status != INS_OK) return status;
   /* However little is left, the last task takes its time. */
-  needs->seconds_left = fmax(share_left(left) * left->seconds_on(left->plan, needs->ranks),
+  needs->seconds_left = fmax(left->seconds_on(left->plan, needs->ranks),
                              left->n_done < left->n_tasks ? left->seconds_per_task : 0);
   needs->mib_per_rank = (size_t)ceil(left->bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
   status = choose_time(given, site, needs);

@@ -243,7 +243,7 @@ static void forgive(dealer *d, double now) {
 }
 
 void dealer_tick(dealer *d, double now) {
-  if (now - d->ticked_at > d->terms.deadline_s / 4) forgive(d, now);
+  if (now - d->ticked_at > d->terms.deadline_s / 2) forgive(d, now);
   d->ticked_at = now;
   if (now - d->looked_at < d->terms.deadline_s / LOOKS_IN_DEADLINE) return;
   d->looked_at = now;

@@ -77,7 +77,7 @@ void hand_tick(hand *h, double now) {
   message beat = {.kind = BEAT};
   if (h->gone) return;
   /* Who stood still itself cannot tell whether others did. */
-  if (now - h->ticked_at > h->terms.deadline_s / BEATS_IN_DEADLINE) {
+  if (now - h->ticked_at > h->terms.deadline_s / 2) {
     h->link.heard_at = now;
     h->stalled = h->current.check = h->next.check = true;
   }

@@ -81,6 +81,7 @@ static ins_status do_my_part(run *r, office *o, ins_run_report *report) {
 static ins_status work(run *r, office *o, ins_run_report *report) {
   if (ins_comm_survives()) MPI_Comm_set_errhandler(r->comm, MPI_ERRORS_RETURN);
   ins_status status = do_my_part(r, o, report);
+  wire_finish(r);
   r->lost = !ins_comm_all_there(r->comm, r->lost);
   if (r->lost) return ins_fail(INS_ERR_LOST, "ranks were lost");
   if (ins_comm_survives()) ins_comm_guard(r->comm);
@@ -155,6 +156,7 @@ static ins_status run_stages(run *r, office *o, ins_run_report *report) {
 
 static void run_clear(run *r) {
   for (size_t k = 0; k < r->stages.n; k++) lots_clear(&r->todo[k]);
+  ins_free(&r->letters);
   if (r->state) r->experiment->teardown(&r->state);
   ins_stages_clear(&r->stages);
 }

@@ -21,6 +21,12 @@ enum {
   INS_COMPUTING_MASTER = 128 /* up to so many ranks rank 0 computes too */
 };
 
+/** A message on its way. */
+typedef struct letter {
+  MPI_Request request;
+  void *copy;
+} letter;
+
 /** A run, as every rank sees it. */
 typedef struct run {
   MPI_Comm comm;
@@ -37,6 +43,8 @@ typedef struct run {
   bool stood_still;              /* this rank did, during the batch that it computes */
   bool withdrew;                 /* rank 0: work was dealt twice */
   bool lost;                     /* a rank is: the run phase ends, and the run begins again */
+  size_t n_letters, letters_capacity;
+  letter *letters;
   /* The stage that is run: */
   size_t stage;
   const ins_layout *layout;
@@ -62,6 +70,8 @@ const char *stage_name(const run *r);
 void wire_send(run *r, int to, const message *m);
 /** One message that has arrived; false: there is none. */
 bool wire_receive(run *r, int *from, message *m);
+/** At the end of a run phase: everything that was sent has left. */
+void wire_finish(run *r);
 /** Sleeps a little, longer the more often in a row it is called: *idle counts, 0 to begin with. */
 void wire_rest(unsigned *idle);
 

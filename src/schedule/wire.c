@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages between ranks: one tag, so that those of a pair arrive in order. */
+#include <string.h>
 #include <time.h>
 
 #include "insilico/comm.h"
 #include "insilico/fault.h"
+#include "insilico/memory.h"
 #include "run.h"
 
 enum { TAG = 1 };
@@ -17,20 +19,50 @@ static bool note(run *r, int code) {
   return false;
 }
 
+/* Frees what has left. */
+static void clear_sent(run *r) {
+  size_t n = 0;
+  for (size_t i = 0; i < r->n_letters; i++) {
+    letter *l = &r->letters[i];
+    int gone = 1;
+    if (!r->lost) note(r, MPI_Test(&l->request, &gone, MPI_STATUS_IGNORE));
+    if (gone)
+      ins_free(&l->copy);
+    else
+      r->letters[n++] = *l;
+  }
+  r->n_letters = n;
+}
+
+/* Even small messages are not taken off our hands at once when nobody hears them for long: a rank
+ * that stands still must not keep others in MPI_Send. */
 void wire_send(run *r, int to, const message *m) {
+  const size_t n = message_bytes(m);
   if (r->lost || ins_fault("message", -1)) return; /* lost on the way */
-  note(r, MPI_Send(m, (int)message_bytes(m), MPI_BYTE, to, TAG, r->comm));
+  letter l = {0};
+  if (ins_grow(&r->letters, &r->letters_capacity, r->n_letters + 1, sizeof l) != INS_OK ||
+      ins_alloc(n, 1, &l.copy) != INS_OK)
+    ins_fatal(INS_ERR_MEMORY, ins_message(), __FILE__, __LINE__);
+  memcpy(l.copy, m, n);
+  note(r, MPI_Isend(l.copy, (int)n, MPI_BYTE, to, TAG, r->comm, &l.request));
+  r->letters[r->n_letters++] = l;
+  clear_sent(r);
 }
 
 bool wire_receive(run *r, int *from, message *m) {
   int arrived;
   MPI_Status about;
+  if (r->n_letters) clear_sent(r);
   if (r->lost || !note(r, MPI_Iprobe(MPI_ANY_SOURCE, TAG, r->comm, &arrived, &about)) || !arrived)
     return false;
   *from = about.MPI_SOURCE;
   const int code = MPI_Recv(m, sizeof *m, MPI_BYTE, *from, TAG, r->comm, MPI_STATUS_IGNORE);
   m->text[sizeof m->text - 1] = '\0';
   return note(r, code);
+}
+
+void wire_finish(run *r) {
+  while (r->n_letters) clear_sent(r);
 }
 
 /* Spinning answers fastest, but where ranks outnumber cores it takes the time of those who work. */

@@ -17,7 +17,8 @@ static ins_status find_variables(const char *path, hid_t file, stage *s) {
   for (int v = 0; v < layout->n_variables && status == INS_OK; v++) {
     const ins_variable *variable = &layout->variables[v];
     if (variable->scope == INS_CONSTANT) continue;
-    const size_t rows = variable->scope == INS_SUMMARY ? ins_layout_groups(layout) : s->rows.n_tasks;
+    const size_t rows =
+        variable->scope == INS_SUMMARY ? ins_layout_groups(layout) : s->rows.n_tasks;
     if (!ins_rows_offset(group, variable->name, rows * ins_layout_row_bytes(layout, v),
                          &s->offset[v]))
       status = ins_fail(INS_ERR_FORMAT, "%s: variable '%s' is not of this job's size", path,

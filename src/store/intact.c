@@ -25,7 +25,8 @@ typedef struct comparison {
 static bool same_bytes(const comparison *c, uint64_t from, uint64_t to) {
   while (from < to) {
     size_t n = to - from < BLOCK ? (size_t)(to - from) : BLOCK;
-    if (!ins_own_file_read(c->fd, from, n, c->block) || !ins_own_file_read(c->twin, from, n, c->block + BLOCK) ||
+    if (!ins_own_file_read(c->fd, from, n, c->block) ||
+        !ins_own_file_read(c->twin, from, n, c->block + BLOCK) ||
         memcmp(c->block, c->block + BLOCK, n) != 0)
       return false;
     from += n;
