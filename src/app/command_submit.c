@@ -13,22 +13,7 @@
 #include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
-#include "submit.h"
-
-/** One call of the command. */
-typedef struct submission {
-  const ins_arguments *arguments;
-  ins_submit_order order;
-  ins_submit_setting setting;
-  ins_submit_jobs jobs;
-  ins_value *site;
-  char *site_file, *template, *deadline;
-  char program[PATH_MAX], directory[PATH_MAX];
-  const char *run_options[2];
-  size_t links;  /* of every chain, if given; 0: as the plan says */
-  char **handle; /* [jobs.n] what Slurm calls the (last) job of each, once submitted */
-  ins_text json, numbers; /* of the answer; all that sbatch gave, with spaces */
-} submission;
+#include "submit_tell.h"
 
 /* ---- what all entries have in common --------------------------------------------------------- */
 
@@ -50,7 +35,7 @@ static ins_status read_text(const char *path, char **out) {
   return status;
 }
 
-static ins_status read_links(submission *s) {
+static ins_status read_links(ins_submission *s) {
   const char *text = s->arguments->chain;
   char *end;
   if (!text || !*text) return INS_OK;
@@ -61,13 +46,13 @@ static ins_status read_links(submission *s) {
   return INS_OK;
 }
 
-static bool for_slurm(const submission *s) {
+static bool for_slurm(const ins_submission *s) {
   return !s->template || strstr(s->template, "#SBATCH") || strstr(s->template, "@DIRECTIVES@");
 }
 
 /* Only Slurm can be handed a script. Others look for their options in all lines of it, also in
  * those that a name with a line end in it makes. */
-static ins_status check_template(const submission *s) {
+static ins_status check_template(const ins_submission *s) {
   bool lines = strchr(s->directory, '\n') != NULL;
   if (for_slurm(s)) return INS_OK;
   for (size_t i = 0; i < s->arguments->n_words; i++)
@@ -83,8 +68,9 @@ static ins_status check_template(const submission *s) {
     const char *option = s->order.given.text[i];
     if (strncmp(option, "--ntasks=", 9) && strncmp(option, "--time=", 7) &&
         strcmp(option, "--requeue") && strcmp(option, "--no-requeue"))
-      return ins_fail(INS_ERR_ARGUMENT, "%s is an option of sbatch; write what stands for it into %s",
-                      option, s->arguments->template);
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "%s is an option of sbatch; write what stands for it into %s", option,
+                      s->arguments->template);
   }
   if (s->order.n_jobs > 1)
     return ins_fail(INS_ERR_ARGUMENT, "%s takes one JOB; several are an array of Slurm only",
@@ -97,7 +83,7 @@ static ins_status check_launcher(const char *launcher) {
   return ins_fail(INS_ERR_ARGUMENT, "--launcher is '%.40s'; expected srun or mpirun", launcher);
 }
 
-static ins_status find_program(submission *s) {
+static ins_status find_program(ins_submission *s) {
   const ssize_t n = readlink("/proc/self/exe", s->program, sizeof s->program - 1);
   if (n <= 0 || !getcwd(s->directory, sizeof s->directory))
     return ins_fail(INS_ERR_IO, "the program or the working directory has no name: %s",
@@ -106,7 +92,7 @@ static ins_status find_program(submission *s) {
   return INS_OK;
 }
 
-static ins_status set_up(submission *s) {
+static ins_status set_up(ins_submission *s) {
   const ins_arguments *a = s->arguments;
   ins_status status = ins_submit_read(a, &s->order);
   if (status == INS_OK) status = read_links(s);
@@ -140,7 +126,8 @@ static ins_status set_up(submission *s) {
 /* ---- arguments of sbatch --------------------------------------------------------------------- */
 
 /* What the entry waits for: what was given, and each job whose results it reads. */
-static ins_status dependency(const submission *s, const ins_submit_entry *entry, ins_text *out) {
+static ins_status dependency(const ins_submission *s, const ins_submit_entry *entry,
+                             ins_text *out) {
   const char *given = ins_sbatch_option(&s->order.given, "dependency");
   const ins_submit_job *job = &s->jobs.at[entry->members[0]];
   if (given) ins_text_add(out, "%s", given);
@@ -155,7 +142,7 @@ static ins_status dependency(const submission *s, const ins_submit_entry *entry,
 
 /* sbatch --parsable [what #SBATCH lines do not take] [--dependency=...] SCRIPT [LINK]; ends with
  * NULL. `previous`: the link before in a chain, or NULL. */
-static ins_status call_of(const submission *s, const ins_submit_entry *entry,
+static ins_status call_of(const ins_submission *s, const ins_submit_entry *entry,
                           const ins_sbatch_options *arguments, const char *path, size_t link,
                           const char *previous, ins_sbatch_options *argv) {
   ins_text wait = {0};
@@ -180,151 +167,10 @@ static ins_status call_of(const submission *s, const ins_submit_entry *entry,
   return status; /* ins_alloc zeroed the end */
 }
 
-/* As one types it: with quotes where a shell needs them. */
-static void add_word(ins_text *text, const char *word) {
-  if (*word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                            "_-./:,=@%+") == strlen(word))
-    ins_text_add(text, "%s", word);
-  else
-    ins_text_add_quoted(text, word);
-}
-
-static void print_call(const ins_sbatch_options *argv) {
-  ins_text text = {0};
-  for (size_t i = 0; i < argv->n; i++) {
-    if (i) ins_text_add(&text, " ");
-    add_word(&text, argv->text[i]);
-  }
-  fprintf(stderr, "would submit: %s\n", text.data ? text.data : "");
-  ins_text_free(&text);
-}
-
-/* ---- telling --------------------------------------------------------------------------------- */
-
-static void tell_size(const submission *s, const ins_submit_entry *entry) {
-  static const char *const given[] = {"mem", "mem-per-cpu", "mem-per-gpu"};
-  char memory[80], time[32], left[32];
-  const ins_submit_needs *n = &entry->needs;
-  ins_text_bytes((double)n->mib_per_rank * (1 << 20), memory, 32);
-  strcat(memory, " a rank");
-  for (size_t i = 0; i < 3; i++) {
-    const char *value = ins_sbatch_option(&s->order.given, given[i]);
-    if (value) snprintf(memory, sizeof memory, "--%s=%.32s", given[i], value);
-  }
-  ins_print("asks for", "%zu rank%s, %s, %s%s", n->ranks, n->ranks == 1 ? "" : "s", memory,
-            isfinite(n->seconds) ? ins_text_duration(n->seconds, time, sizeof time)
-                                 : "unlimited time",
-            entry->n > 1 ? " each" : "");
-  for (size_t k = 0; k < entry->n; k++) {
-    const ins_submit_job *job = &entry->jobs->at[entry->members[k]];
-    if (!job->planned)
-      ins_print(k ? "" : "left to do", "not known yet: not measured");
-    else
-      ins_print(k ? "" : "left to do", "%zu of %zu tasks, %s on %zu rank%s (measured here)",
-                job->n_tasks - job->n_done, job->n_tasks,
-                ins_text_duration(job->needs.seconds_left, left, sizeof left), job->needs.ranks,
-                job->needs.ranks == 1 ? "" : "s");
-  }
-}
-
-static void tell(const submission *s, const ins_submit_entry *entry, const char *script,
-                 const char *log, char *const *ids, size_t n_ids) {
-  ins_text all = {0};
-  for (size_t i = 0; i < n_ids; i++) ins_text_add(&all, "%s%s", i ? " " : "", ids[i]);
-  for (size_t k = 0; k < entry->n; k++) {
-    const ins_submit_job *job = &s->jobs.at[entry->members[k]];
-    if (entry->n > 1)
-      ins_print(k ? "" : "submitted", "job %s_%zu: %s", ids[0], k, job->path);
-    else
-      ins_print("submitted", "%s %s: %s", n_ids > 1 ? "a chain of jobs," : "job", all.data,
-                job->path);
-  }
-  tell_size(s, entry);
-  ins_print("script", "%s", script);
-  ins_text plain = {0};
-  for (const char *c = log; *c; c++) {
-    ins_text_add_bytes(&plain, c, 1);
-    c += c[0] == '%' && c[1] == '%'; /* Slurm's way to write one */
-  }
-  ins_print("log", "%s%s", plain.data ? plain.data : log, entry->n > 1 ? "   (%a is the element's number)" : "");
-  for (size_t i = 0; i < all.length; i++)
-    if (all.data[i] == ' ') all.data[i] = ',';
-  ins_print("follow", "squeue -j %s", all.data);
-  for (size_t k = 0; k < entry->n; k++) {
-    ins_text_free(&plain);
-    add_word(&plain, s->jobs.at[entry->members[k]].output);
-    ins_print("", "insilico status %s --watch%s", plain.data ? plain.data : "",
-              k ? "" : "   (once it has begun)");
-  }
-  ins_text_free(&plain);
-  for (size_t i = 0; i < all.length; i++)
-    if (all.data[i] == ',') all.data[i] = ' ';
-  ins_print("stop", "scancel %s", all.data);
-  ins_print("", "scancel --batch --signal=TERM %s   (in order, however long it takes)", all.data);
-  ins_text_free(&all);
-  ins_print("note", "the job file is read when a turn starts: leave it as it is until all is done");
-}
-
-static void add_text(ins_text *json, const char *key, const char *value) {
-  ins_text_add(json, ",\"%s\":", key);
-  if (value)
-    ins_text_add_json(json, value);
-  else
-    ins_text_add(json, "null");
-}
-
-static void add_list(ins_text *json, const char *key, char *const *texts, size_t n) {
-  ins_text_add(json, ",\"%s\":[", key);
-  for (size_t i = 0; i < n; i++) {
-    if (i) ins_text_add(json, ",");
-    ins_text_add_json(json, texts[i]);
-  }
-  ins_text_add(json, "]");
-}
-
-/* One object a job: `call` is that of its (first) sbatch. */
-static void add_json(submission *s, const ins_submit_entry *entry, const char *path,
-                     const char *log, const ins_text *script, const ins_sbatch_options *call,
-                     char *const *ids, size_t n_ids) {
-  ins_text *json = &s->json;
-  for (size_t k = 0; k < entry->n; k++) {
-    const ins_submit_job *job = &s->jobs.at[entry->members[k]];
-    ins_text_add(json, json->length ? ",{\"job\":" : "{\"job\":");
-    ins_text_add_json(json, job->path);
-    add_text(json, "output", job->output);
-    add_text(json, "id",
-             s->arguments->dry_run ? NULL
-             : entry->n > 1        ? s->handle[entry->members[k]]
-                                   : ids[0]);
-    add_list(json, "ids", ids, s->arguments->dry_run ? 0 : n_ids);
-    ins_text_add(json, ",\"planned\":%s", job->planned ? "true" : "false");
-    if (job->planned)
-      ins_text_add(json, ",\"tasks\":%zu,\"done\":%zu,\"seconds_left\":%.6g", job->n_tasks,
-                   job->n_done, job->needs.seconds_left);
-    ins_text_add(json, ",\"ranks\":%zu,\"mib_per_rank\":%zu", entry->needs.ranks,
-                 entry->needs.mib_per_rank);
-    if (isfinite(entry->needs.seconds))
-      ins_text_add(json, ",\"seconds\":%.0f", entry->needs.seconds);
-    else
-      ins_text_add(json, ",\"seconds\":null");
-    ins_text_add(json, ",\"signal_seconds\":%d", entry->needs.signal_seconds);
-    ins_text_add(json, ",\"waits_for\":[");
-    for (size_t w = 0; w < job->n_waits; w++) {
-      if (w) ins_text_add(json, ",");
-      ins_text_add_json(json, s->jobs.at[job->waits_for[w]].path);
-    }
-    ins_text_add(json, "]");
-    add_text(json, "script", path);
-    add_text(json, "log", log);
-    add_list(json, "command", call->text, call->n);
-    if (s->arguments->dry_run) add_text(json, "text", script->data);
-    ins_text_add(json, "}");
-  }
-}
-
 /* ---- one entry ------------------------------------------------------------------------------- */
 
-/* The numbers of the last submission, beside the results: only this command reads and writes them. */
+/* The numbers of the last submission, beside the results: only this command reads and writes
+ * them. */
 static char *numbers_path(const ins_submit_job *job) {
   return ins_beside(job->output, "sbatch.jobs");
 }
@@ -349,7 +195,8 @@ static ins_status check_queue(const ins_submit_job *job) {
   return INS_OK;
 }
 
-static void note_numbers(const submission *s, const ins_submit_entry *entry, char *const *ids, size_t n_ids) {
+static void note_numbers(const ins_submission *s, const ins_submit_entry *entry, char *const *ids,
+                         size_t n_ids) {
   for (size_t k = 0; k < entry->n; k++) {
     char *path = numbers_path(&s->jobs.at[entry->members[k]]);
     FILE *file = path ? fopen(path, "w") : NULL;
@@ -360,13 +207,14 @@ static void note_numbers(const submission *s, const ins_submit_entry *entry, cha
         fprintf(file, "%s_%zu", ids[i], k);
       else
         fprintf(file, "%s%s", i ? "," : "", ids[i]);
+    if (file) fputc('\n', file);
     if (file) fclose(file);
     free(path);
   }
 }
 
 /* Books of an earlier submission must not end a chain before it begins. */
-static ins_status clear_books(const submission *s, const ins_submit_entry *entry) {
+static ins_status clear_books(const ins_submission *s, const ins_submit_entry *entry) {
   for (size_t k = 0; k < entry->n; k++) {
     char *books = ins_beside(s->jobs.at[entry->members[k]].output, "sbatch.state");
     if (!books) return INS_ERR_MEMORY;
@@ -379,7 +227,7 @@ static ins_status clear_books(const submission *s, const ins_submit_entry *entry
   return INS_OK;
 }
 
-static ins_status prepare(const submission *s, const ins_submit_entry *entry, const char *path,
+static ins_status prepare(const ins_submission *s, const ins_submit_entry *entry, const char *path,
                           const ins_text *script) {
   ins_status status = INS_OK;
   for (size_t k = 0; k < entry->n && status == INS_OK; k++)
@@ -388,7 +236,7 @@ static ins_status prepare(const submission *s, const ins_submit_entry *entry, co
   return status == INS_OK ? ins_submit_write(path, script) : status;
 }
 
-static ins_status set_handles(submission *s, const ins_submit_entry *entry, const char *id) {
+static ins_status set_handles(ins_submission *s, const ins_submit_entry *entry, const char *id) {
   for (size_t k = 0; k < entry->n; k++) {
     char **handle = &s->handle[entry->members[k]];
     *handle = entry->n > 1 ? ins_format("%s_%zu", id, k) : strdup(id);
@@ -405,7 +253,7 @@ static ins_status invent_id(const ins_submit_entry *entry, size_t link, char **i
 }
 
 /* Submits (or shows) the entry, link by link; first_call = the arguments of the first. */
-static ins_status hand_over(submission *s, const ins_submit_entry *entry, const char *path,
+static ins_status hand_over(ins_submission *s, const ins_submit_entry *entry, const char *path,
                             const ins_sbatch_options *arguments, char **ids, size_t n_links,
                             ins_sbatch_options *first_call, size_t *n_made) {
   const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain"), dry = s->arguments->dry_run;
@@ -413,7 +261,7 @@ static ins_status hand_over(submission *s, const ins_submit_entry *entry, const 
   for (size_t k = 0; k < n_links && status == INS_OK; k++) {
     ins_sbatch_options call = {0}, *argv = k ? &call : first_call;
     status = call_of(s, entry, arguments, path, chain ? k + 1 : 0, k ? ids[k - 1] : NULL, argv);
-    if (status == INS_OK && dry && !s->arguments->json && for_slurm(s)) print_call(argv);
+    if (status == INS_OK && dry && !s->arguments->json && for_slurm(s)) ins_submit_print_call(argv);
     if (status == INS_OK)
       status = dry ? invent_id(entry, k + 1, &ids[k]) : ins_submit_call(argv->text, &ids[k]);
     ins_sbatch_options_clear(&call);
@@ -428,7 +276,7 @@ static ins_status hand_over(submission *s, const ins_submit_entry *entry, const 
   return status;
 }
 
-static ins_status submit_entry(submission *s, ins_submit_entry *entry) {
+static ins_status submit_entry(ins_submission *s, ins_submit_entry *entry) {
   const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain");
   if (!chain || s->links) entry->needs.links = chain ? s->links : 1;
   const size_t n_links = entry->needs.links;
@@ -442,13 +290,14 @@ static ins_status submit_entry(submission *s, ins_submit_entry *entry) {
   if (status == INS_OK && !s->arguments->dry_run) status = prepare(s, entry, path, &script);
   if (status == INS_OK && s->arguments->dry_run && !s->arguments->json) fputs(script.data, stdout);
   if (status == INS_OK) fflush(stdout); /* the commands go to standard error */
-  if (status == INS_OK) status = hand_over(s, entry, path, &arguments, ids, n_links, &call, &n_made);
+  if (status == INS_OK)
+    status = hand_over(s, entry, path, &arguments, ids, n_links, &call, &n_made);
   if (n_made && !s->arguments->dry_run) note_numbers(s, entry, ids, n_made);
   if (status != INS_OK && !n_made && path && !s->arguments->dry_run) unlink(path);
   if (n_made && s->arguments->json)
-    add_json(s, entry, path, given_log ? given_log : log, &script, &call, ids, n_made);
+    ins_submit_add_json(s, entry, path, given_log ? given_log : log, &script, &call, ids, n_made);
   else if (status == INS_OK && !s->arguments->dry_run)
-    tell(s, entry, path, given_log ? given_log : log, ids, n_links);
+    ins_submit_tell(s, entry, path, given_log ? given_log : log, ids, n_links);
   for (size_t k = 0; ids && k < n_links; k++) free(ids[k]);
   ins_free(&ids);
   ins_sbatch_options_clear(&arguments);
@@ -475,33 +324,20 @@ static void join_needs(const ins_submit_jobs *jobs, ins_submit_entry *entry) {
   }
 }
 
-static ins_status submit_members(submission *s, const size_t *members, size_t n) {
+static ins_status submit_members(ins_submission *s, const size_t *members, size_t n) {
   ins_submit_entry entry = {.jobs = &s->jobs, .members = members, .n = n};
   join_needs(&s->jobs, &entry);
   return submit_entry(s, &entry);
 }
 
 /* In the queue for an hour, to find that all is done? */
-static bool is_wanted(const submission *s, size_t k) {
+static bool is_wanted(const ins_submission *s, size_t k) {
   return !s->jobs.at[k].finished || s->arguments->again;
-}
-
-static void tell_finished(submission *s, const ins_submit_job *job) {
-  if (!s->arguments->json) {
-    ins_line("%s: nothing left to do, %zu of %zu tasks are done in %s; not submitted", job->path,
-             job->n_done, job->n_tasks, job->output);
-    return;
-  }
-  ins_text_add(&s->json, s->json.length ? ",{\"job\":" : "{\"job\":");
-  ins_text_add_json(&s->json, job->path);
-  add_text(&s->json, "output", job->output);
-  ins_text_add(&s->json, ",\"id\":null,\"ids\":[],\"planned\":true,\"tasks\":%zu,\"done\":%zu}",
-               job->n_tasks, job->n_done);
 }
 
 /* Jobs that wait for nothing are one array; each of the others is one of its own, and so is each
  * where chains are made: an array's elements go on together, which a chain must not. */
-static ins_status submit_all(submission *s) {
+static ins_status submit_all(ins_submission *s) {
   const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain");
   size_t *members, n = 0;
   ins_status status = ins_alloc(s->jobs.n, sizeof *members, &members);
@@ -513,7 +349,7 @@ static ins_status submit_all(submission *s) {
     if (!s->arguments->dry_run && !s->arguments->again) status = check_queue(&s->jobs.at[k]);
   }
   for (size_t k = 0; k < s->jobs.n && status == INS_OK; k++)
-    if (!is_wanted(s, k)) tell_finished(s, &s->jobs.at[k]);
+    if (!is_wanted(s, k)) ins_submit_tell_finished(s, &s->jobs.at[k]);
   if (n && status == INS_OK) status = submit_members(s, members, n);
   for (size_t i = 0; i < s->jobs.n && status == INS_OK; i++)
     if (!s->handle[s->jobs.order[i]] && is_wanted(s, s->jobs.order[i]))
@@ -522,7 +358,7 @@ static ins_status submit_all(submission *s) {
   return status;
 }
 
-static void clear(submission *s) {
+static void clear(ins_submission *s) {
   for (size_t i = 0; s->handle && i < s->jobs.n; i++) free(s->handle[i]);
   ins_free(&s->handle);
   ins_submit_jobs_clear(&s->jobs);
@@ -535,24 +371,15 @@ static void clear(submission *s) {
   free(s->deadline);
 }
 
-/* What was submitted must be known, also where the rest was not. */
-static void print_json(const submission *s, ins_status status) {
-  ins_text error = {0};
-  if (status != INS_OK) add_text(&error, "error", ins_message());
-  printf("{\"dry_run\":%s,\"jobs\":[%s]%s}\n", s->arguments->dry_run ? "true" : "false",
-         s->json.data ? s->json.data : "", error.data ? error.data : "");
-  ins_text_free(&error);
-}
-
 ins_status ins_command_submit(const ins_arguments *arguments) {
-  submission s = {.arguments = arguments};
+  ins_submission s = {.arguments = arguments};
   ins_status status = set_up(&s);
   if (status == INS_OK) status = ins_submit_jobs_read(&s.order, arguments, s.site, &s.jobs);
   if (status == INS_OK) status = ins_alloc(s.jobs.n, sizeof *s.handle, &s.handle);
   if (status == INS_OK) status = submit_all(&s);
   if (status != INS_OK && s.numbers.length)
     status = ins_within(status, "submitted before this failed: %s", s.numbers.data);
-  if (arguments->json && (status == INS_OK || s.numbers.length)) print_json(&s, status);
+  if (arguments->json && (status == INS_OK || s.numbers.length)) ins_submit_print_json(&s, status);
   clear(&s);
   return status;
 }

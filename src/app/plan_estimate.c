@@ -48,8 +48,8 @@ static bool is_same_job(const ins_job *job, const char *json) {
   return same;
 }
 
-/* Results of a job that asked for other neurons or seeds count as far as this one has room: which of
- * them are its own shows when it runs. */
+/* Results of a job that asked for other neurons or seeds count as far as this one has room: which
+ * of them are its own shows when it runs. */
 static void count_done(ins_plan *plan, const ins_store_summary *summary) {
   for (size_t i = 0; i < summary->n_stages; i++)
     for (size_t k = 0; k < plan->stages.n; k++) {

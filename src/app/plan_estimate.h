@@ -19,7 +19,7 @@ typedef struct ins_plan {
   ins_estimate stage[INS_MAX_STAGES], all;
   size_t n_done, done[INS_MAX_STAGES]; /* finished tasks of results that are there: all, a stage */
   size_t n_excess;                     /* finished tasks there, for which this job has no room */
-  bool same;                           /* they are of this very job, so that the numbers are exact */
+  bool same; /* they are of this very job, so that the numbers are exact */
   double file_bytes;
 } ins_plan;
 

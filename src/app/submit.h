@@ -166,8 +166,8 @@ ins_status ins_template_fill(const char *template, const char *what, const char 
 
 /** Writes FILE, executable, in one step: what was there is replaced, a link is not followed. */
 ins_status ins_submit_write(const char *path, const ins_text *text) INS_CHECKED;
-/** Runs argv[0], no shell in between; *id = the job's number. Free with free(). What the job that we
- * may be in was told by Slurm and MPI is kept from it.
+/** Runs argv[0], no shell in between; *id = the job's number. Free with free(). What the job that
+ * we may be in was told by Slurm and MPI is kept from it.
  * @return INS_OK; INS_ERR_MISSING (no such program); INS_ERR_IO (it failed: its own words went to
  *         standard error; or it named no number) */
 ins_status ins_submit_call(char *const *argv, char **id) INS_CHECKED;

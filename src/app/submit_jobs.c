@@ -163,10 +163,11 @@ static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
   if (status != INS_OK) return status;
   job->finished = plan.same && plan.n_done == plan.all.n_tasks && was_closed(job->output);
   if (plan.n_excess) {
-    status = ins_fail(INS_ERR_ARGUMENT,
-                      "%s: this job has no place for %zu finished tasks of it, which would be lost; "
-                      "choose another output, or remove the results and submit again",
-                      job->output, plan.n_excess);
+    status =
+        ins_fail(INS_ERR_ARGUMENT,
+                 "%s: this job has no place for %zu finished tasks of it, which would be lost; "
+                 "choose another output, or remove the results and submit again",
+                 job->output, plan.n_excess);
     ins_plan_clear(&plan);
     return status;
   }
@@ -226,7 +227,8 @@ static ins_status size_job(ins_submit_jobs *jobs, size_t i, const ins_submit_ord
   ins_status status = check_output(job);
   if (status != INS_OK) return status;
   drop_finished(jobs, job);
-  if (needs_no_plan(&order->given)) return ins_within(take_given(job, order, site), "%s", job->path);
+  if (needs_no_plan(&order->given))
+    return ins_within(take_given(job, order, site), "%s", job->path);
   if (can_plan(jobs, job)) return ins_within(plan_job(job, order, site), "%s", job->path);
   if (!job->model_waits) status = ins_ready_source(&job->ready);
   ins_model_source_destroy(&job->ready.source);

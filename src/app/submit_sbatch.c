@@ -45,14 +45,19 @@ ins_status ins_submit_write(const char *path, const ins_text *text) {
   return status;
 }
 
-/* A job that is submitted from within a job is one of its own: what Slurm and MPI told that one (its
- * number in an array, its memory, how often it was started) would be taken for the new one's. */
+/* A job that is submitted from within a job is one of its own: what Slurm and MPI told that one
+ * (its number in an array, its memory, how often it was started) would be taken for the new one's.
+ */
 static bool is_ours(const char *variable) {
   static const char *const kept[] = {"SLURM_CONF=", "SLURM_CLUSTERS=", NULL};
-  static const char *const dropped[] = {"SLURM_",          "PMI_",
-                                        "PMIX_",           "PMI2_",
-                                        "OMPI_COMM_WORLD", "INSILICO_CAMPAIGN=",
-                                        "SBATCH_WAIT=",    "SBATCH_ARRAY_INX=",
+  static const char *const dropped[] = {"SLURM_",
+                                        "PMI_",
+                                        "PMIX_",
+                                        "PMI2_",
+                                        "OMPI_COMM_WORLD",
+                                        "INSILICO_CAMPAIGN=",
+                                        "SBATCH_WAIT=",
+                                        "SBATCH_ARRAY_INX=",
                                         NULL};
   for (size_t i = 0; kept[i]; i++)
     if (strncmp(variable, kept[i], strlen(kept[i])) == 0) return true;
@@ -154,7 +159,7 @@ bool ins_submit_queued(const char *ids) {
   ins_text said = {0};
   /* A cancelled one may be listed until its last process is gone; the next waits for its lock. */
   char *const argv[] = {
-      (char *)"squeue", (char *)"-h", (char *)"-t",  (char *)"pending,running,suspended",
+      (char *)"squeue", (char *)"-h", (char *)"-t", (char *)"pending,running,suspended",
       (char *)"-j",     (char *)ids,  NULL,
   };
   const bool queued = run(argv, true, &said) == INS_OK && said.length > 0;

@@ -152,12 +152,13 @@ static bool fits_directive(const char *option) {
                         "_-./:,=@%+*[]") == strlen(option);
 }
 
-/* Variables of the environment (SBATCH_...) outdo lines of the script, and arguments outdo both. What
- * was typed, and what the script rests on, must hold. What a job waits for is told with each call.
+/* Variables of the environment (SBATCH_...) outdo lines of the script, and arguments outdo both.
+ * What was typed, and what the script rests on, must hold. What a job waits for is told with each
+ * call.
  */
 static bool is_argument(const ins_submit_order *order, const char *option) {
-  static const char *const sure[] = {"--signal",  "--open-mode", "--requeue", "--no-requeue",
-                                     "--array",   "--time",      "--ntasks",  NULL};
+  static const char *const sure[] = {"--signal", "--open-mode", "--requeue", "--no-requeue",
+                                     "--array",  "--time",      "--ntasks",  NULL};
   if (strncmp(option, "--dependency=", 13) == 0) return false;
   for (size_t i = 0; i < order->n_typed; i++)
     if (strcmp(order->given.text[i], option) == 0) return true;
@@ -208,10 +209,10 @@ enum gap {
   N_GAPS
 };
 static const char *const gap_names[N_GAPS] = {
-    "DIRECTIVES", "JOBS", "N_JOBS",          "RUNNER",   "PROGRAM", "DIRECTORY",     "LAUNCHER",
-    "MPI",        "RANKS",          "LINKS",    "REQUEUE", "MAX_REQUEUES",  "MODULES",
-    "BEFORE",     "NAME",           "SCRIPT",   "LOG",     "HOURS_MINUTES", "TIME",
-    "SECONDS",    "SIGNAL_SECONDS", "MEMORY_MB"};
+    "DIRECTIVES", "JOBS",    "N_JOBS",         "RUNNER",   "PROGRAM", "DIRECTORY",
+    "LAUNCHER",   "MPI",     "RANKS",          "LINKS",    "REQUEUE", "MAX_REQUEUES",
+    "MODULES",    "BEFORE",  "NAME",           "SCRIPT",   "LOG",     "HOURS_MINUTES",
+    "TIME",       "SECONDS", "SIGNAL_SECONDS", "MEMORY_MB"};
 
 static ins_status add_file(ins_text *text, const char *name, const char *output,
                            const char *suffix) {
@@ -320,7 +321,8 @@ ins_status ins_submit_script(const ins_submit_setting *setting, const ins_submit
   const char *values[N_GAPS];
   ins_sbatch_options options = {0};
   ins_status status = all_options(setting, entry, &options);
-  if (status == INS_OK) status = split_options(setting->order, &options, &gaps[DIRECTIVES], arguments);
+  if (status == INS_OK)
+    status = split_options(setting->order, &options, &gaps[DIRECTIVES], arguments);
   if (status == INS_OK) status = add_texts(setting, entry, gaps);
   if (status == INS_OK) add_numbers(setting, entry, gaps);
   for (size_t i = 0; i < N_GAPS && status == INS_OK; i++) {

@@ -159,7 +159,8 @@ static ins_status check_options(const ins_value *site) {
   return status;
 }
 
-/* What a cluster may set for all runs. `--fresh` would throw away at each turn what the last one did.
+/* What a cluster may set for all runs. `--fresh` would throw away at each turn what the last one
+ * did.
  */
 static ins_status check_run(const ins_value *site) {
   static const char *const may[] = {"--deadline=", "--allow-plugins", "--quiet"};

@@ -156,7 +156,7 @@ static ins_status run_stages(run *r, office *o, ins_run_report *report) {
 
 static void run_clear(run *r) {
   for (size_t k = 0; k < r->stages.n; k++) lots_clear(&r->todo[k]);
-  ins_free(&r->letters);
+  ins_free(&r->outbox);
   if (r->state) r->experiment->teardown(&r->state);
   ins_stages_clear(&r->stages);
 }

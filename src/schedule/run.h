@@ -22,10 +22,10 @@ enum {
 };
 
 /** A message on its way. */
-typedef struct letter {
+typedef struct posted {
   MPI_Request request;
   void *copy;
-} letter;
+} posted;
 
 /** A run, as every rank sees it. */
 typedef struct run {
@@ -43,8 +43,8 @@ typedef struct run {
   bool stood_still;              /* this rank did, during the batch that it computes */
   bool withdrew;                 /* rank 0: work was dealt twice */
   bool lost;                     /* a rank is: the run phase ends, and the run begins again */
-  size_t n_letters, letters_capacity;
-  letter *letters;
+  size_t n_outbox, outbox_capacity;
+  posted *outbox;
   /* The stage that is run: */
   size_t stage;
   const ins_layout *layout;

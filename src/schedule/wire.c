@@ -22,16 +22,16 @@ static bool note(run *r, int code) {
 /* Frees what has left. */
 static void clear_sent(run *r) {
   size_t n = 0;
-  for (size_t i = 0; i < r->n_letters; i++) {
-    letter *l = &r->letters[i];
+  for (size_t i = 0; i < r->n_outbox; i++) {
+    posted *l = &r->outbox[i];
     int gone = 1;
     if (!r->lost) note(r, MPI_Test(&l->request, &gone, MPI_STATUS_IGNORE));
     if (gone)
       ins_free(&l->copy);
     else
-      r->letters[n++] = *l;
+      r->outbox[n++] = *l;
   }
-  r->n_letters = n;
+  r->n_outbox = n;
 }
 
 /* Even small messages are not taken off our hands at once when nobody hears them for long: a rank
@@ -39,20 +39,20 @@ static void clear_sent(run *r) {
 void wire_send(run *r, int to, const message *m) {
   const size_t n = message_bytes(m);
   if (r->lost || ins_fault("message", -1)) return; /* lost on the way */
-  letter l = {0};
-  if (ins_grow(&r->letters, &r->letters_capacity, r->n_letters + 1, sizeof l) != INS_OK ||
+  posted l = {0};
+  if (ins_grow(&r->outbox, &r->outbox_capacity, r->n_outbox + 1, sizeof l) != INS_OK ||
       ins_alloc(n, 1, &l.copy) != INS_OK)
     ins_fatal(INS_ERR_MEMORY, ins_message(), __FILE__, __LINE__);
   memcpy(l.copy, m, n);
   note(r, MPI_Isend(l.copy, (int)n, MPI_BYTE, to, TAG, r->comm, &l.request));
-  r->letters[r->n_letters++] = l;
+  r->outbox[r->n_outbox++] = l;
   clear_sent(r);
 }
 
 bool wire_receive(run *r, int *from, message *m) {
   int arrived;
   MPI_Status about;
-  if (r->n_letters) clear_sent(r);
+  if (r->n_outbox) clear_sent(r);
   if (r->lost || !note(r, MPI_Iprobe(MPI_ANY_SOURCE, TAG, r->comm, &arrived, &about)) || !arrived)
     return false;
   *from = about.MPI_SOURCE;
@@ -62,7 +62,7 @@ bool wire_receive(run *r, int *from, message *m) {
 }
 
 void wire_finish(run *r) {
-  while (r->n_letters) clear_sent(r);
+  while (r->n_outbox) clear_sent(r);
 }
 
 /* Spinning answers fastest, but where ranks outnumber cores it takes the time of those who work. */

@@ -264,3 +264,30 @@ int MPI_Win_free(MPI_Win *window) {
 int MPI_Finalize(void) {
   return CALL(MPI_COMM_WORLD, PMPI_Finalize());
 }
+
+/* ---- files: their failures are returned ------------------------------------------------------ */
+
+static bool file_fails(const void *caller) {
+  return shim_asks_for(SHIM_MPI) && shim_own(caller) && shim_fails(SHIM_MPI);
+}
+
+int MPI_File_open(MPI_Comm comm, const char *name, int mode, MPI_Info info, MPI_File *file) {
+  if (!file_fails(SHIM_CALLER)) return PMPI_File_open(comm, name, mode, info, file);
+  *file = MPI_FILE_NULL;
+  return MPI_ERR_IO;
+}
+
+int MPI_File_write_at(MPI_File file, MPI_Offset offset, const void *data, int n, MPI_Datatype type,
+                      MPI_Status *status) {
+  return file_fails(SHIM_CALLER) ? MPI_ERR_IO
+                                 : PMPI_File_write_at(file, offset, data, n, type, status);
+}
+
+int MPI_File_sync(MPI_File file) {
+  return file_fails(SHIM_CALLER) ? MPI_ERR_IO : PMPI_File_sync(file);
+}
+
+int MPI_File_close(MPI_File *file) {
+  const int code = PMPI_File_close(file);
+  return file_fails(SHIM_CALLER) ? MPI_ERR_IO : code;
+}
