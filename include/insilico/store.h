@@ -78,7 +78,8 @@ void ins_store_facts_clear(ins_store_facts *facts);
  * attributes, the space between) is to the byte what ins_store_create would make now. It is when
  * the file is one of this job and this version of the program, and nothing has happened to it; rows
  * are not looked at (ins_store_verify). A file that is not intact is laid out anew by
- * ins_store_relayout, which keeps the rows that are whole. One rank only; milliseconds.
+ * ins_store_relayout, which keeps the rows that are whole. Where there is nothing to compare with
+ * (no files in memory, no /proc) it counts as intact, with a warning. One rank only; milliseconds.
  * @return INS_OK; INS_ERR_IO (PATH cannot be read); as ins_store_check; INS_ERR_MEMORY */
 ins_status ins_store_intact(const char *path, size_t n_stages, ins_layout *const *stages,
                             const ins_value *attributes, bool *intact) INS_CHECKED;
@@ -86,8 +87,9 @@ ins_status ins_store_intact(const char *path, size_t n_stages, ins_layout *const
 /** Opens PATH for writing rows. Collective over comm (also on failure: all ranks return the same
  * code and message). `stages` must be those of the file (else INS_ERR_ARGUMENT); comm and the
  * layouts must outlive the store. Refused (INS_ERR_IO) when a rank sees another file at PATH than
- * rank 0, or none; INS_ERR_ARGUMENT when PATH is a symbolic link. Within, each rank has the file
- * open for itself. */
+ * rank 0, or none; INS_ERR_ARGUMENT when PATH is a symbolic link; INS_ERR_FORMAT when its rows are
+ * of other numbers or sizes than the layouts say, whatever its attributes claim. Within, each rank
+ * has the file open for itself. */
 ins_status ins_store_open(MPI_Comm comm, const char *path, size_t n_stages,
                           ins_layout *const *stages, ins_store **out) INS_CHECKED;
 /** Collective. What any rank has written before can be read by every rank after, also on another

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "insilico/log.h"
 #include "store/parts.h"
@@ -219,10 +220,52 @@ static void a_changed_coordinate_is_mended_and_no_row_is_lost(void **state) {
   fixture_same(w->whole, w->path);
 }
 
+/* All tasks pending is zeros where nobody wrote any. */
+static void books_of_a_new_file_read_as_pending(void **state) {
+  world *w = *state;
+  ins_region *regions;
+  size_t n, size;
+  int twin;
+  OK(ins_store_create(w->path, w->battery.n, w->battery.layout, w->attributes));
+  OK(ins_store_twin(w->battery.n, w->battery.layout, w->attributes, &twin, &regions, &n));
+  close(twin);
+  unsigned char *bytes = fixture_read(w->path, &size);
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < regions[i].bytes && !regions[i].filled; k++)
+      assert_int_equal(bytes[regions[i].offset + k], 0);
+  free(bytes);
+  ins_free(&regions);
+}
+
+/* No descriptor is left for what it is compared with, or none to open it by its name. */
+static void a_sound_file_goes_on_where_it_cannot_be_compared(void **state) {
+  world *w = *state;
+  struct rlimit before;
+  bool intact;
+  write_whole(w);
+  int next = dup(0);
+  close(next);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  for (int spare = 1; spare <= 2; spare++) {
+    struct rlimit few = {.rlim_cur = (rlim_t)(next + spare), .rlim_max = before.rlim_max};
+    intact = false;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    ins_status status = ins_store_intact(w->whole, 1, &w->small, w->attributes, &intact);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    OK(status);
+    assert_true(intact);
+  }
+
+  /* A file that is not there is no sound file. */
+  assert_int_equal(ins_store_intact(w->path, 1, &w->small, w->attributes, &intact), INS_ERR_IO);
+}
+
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
       TEST(rows_do_not_make_a_file_another),
+      TEST(books_of_a_new_file_read_as_pending),
+      TEST(a_sound_file_goes_on_where_it_cannot_be_compared),
       TEST(a_changed_coordinate_is_mended_and_no_row_is_lost),
       TEST(any_byte_may_change_and_the_end_is_the_same),
       TEST(any_byte_of_several_stages_may_change),

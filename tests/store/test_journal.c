@@ -3,6 +3,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -96,6 +97,32 @@ static void damaged_lines_are_skipped_and_do_not_swallow_the_next(void **state) 
   assert_int_equal(ins_value_count(events), 2);
   assert_int_equal(ins_value_int_or(ins_value_at(events, "0.number"), -1), 1);
   assert_int_equal(ins_value_int_or(ins_value_at(events, "1.number"), -1), 2);
+  ins_value_destroy(&events);
+}
+
+/* A disk that is full takes a part of a line; once there is room again, the next is whole. */
+static void a_line_that_was_cut_short_does_not_swallow_the_next(void **state) {
+  world *w = *state;
+  struct rlimit before, limit;
+  ins_value *events;
+  ins_journal *journal;
+  OK(ins_journal_open(w->path, &journal));
+  note(journal, "start", 1);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+  limit = before;
+  limit.rlim_cur = 100;
+  void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  for (int k = 2; k < 5; k++) note(journal, "lost", k);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+  signal(SIGXFSZ, handler);
+  note(journal, "batch", 5);
+  note(journal, "end", 6);
+  ins_journal_close(&journal);
+  OK(ins_journal_read(w->path, 10, &events));
+  assert_int_equal(ins_value_count(events), 3);
+  assert_string_equal(ins_value_text_or(ins_value_at(events, "1.event"), ""), "batch");
+  assert_string_equal(ins_value_text_or(ins_value_at(events, "2.event"), ""), "end");
   ins_value_destroy(&events);
 }
 
@@ -225,6 +252,7 @@ int main(void) {
       TEST(files_beside_take_the_name_without_its_ending),
       TEST(events_are_appended_and_read_back_oldest_first),
       TEST(damaged_lines_are_skipped_and_do_not_swallow_the_next),
+      TEST(a_line_that_was_cut_short_does_not_swallow_the_next),
       TEST(the_end_of_a_long_journal_is_found),
       TEST(a_journal_that_cannot_be_written_is_an_error_once_opened_a_warning),
       TEST(a_second_run_is_refused_and_told_who_holds_the_lock),

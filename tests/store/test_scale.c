@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "insilico/clock.h"
+#include "store/parts.h"
 
 /* AddressSanitizer keeps what is freed, 256 MB of it. */
 #ifdef __SANITIZE_ADDRESS__
@@ -121,8 +122,29 @@ static void memory_does_not_grow_with_tasks(void **state) {
   free(large);
 }
 
+/* What runs write is not written to what a file is compared with. */
+static void what_a_file_is_compared_with_does_not_grow_with_tasks(void **state) {
+  (void)state;
+  ins_layout *layout = make_layout(SIDE);
+  ins_region *regions;
+  struct stat twin;
+  size_t n;
+  int fd;
+  OK(ins_store_twin(1, &layout, NULL, &fd, &regions, &n));
+  assert_int_equal(fstat(fd, &twin), 0);
+  assert_true(twin.st_size > SIDE * SIDE * 50L);
+  if (twin.st_blocks * 512L > 1 << 20)
+    fail_msg("it takes %ld kB for a million tasks", (long)twin.st_blocks / 2);
+  close(fd);
+  ins_free(&regions);
+  ins_layout_destroy(&layout);
+}
+
 int main(int argc, char **argv) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(memory_does_not_grow_with_tasks)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(memory_does_not_grow_with_tasks),
+      cmocka_unit_test(what_a_file_is_compared_with_does_not_grow_with_tasks),
+  };
   MPI_Init(&argc, &argv);
   if (argc > 1) n_rows = strtoul(argv[1], NULL, 10);
   folder = fixture_folder();
