@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Written by `insilico submit`. It can be submitted again by hand: sbatch FILE
+# Written by `insilico submit`; the same command submits the job again, to go on.
 @DIRECTIVES@
 
 # 75 is the program's "stopped, run again to go on". What happens when is told in docs/cluster.md.
 # Both are handed to the launcher as USR1, which it passes on to the ranks.
 asked='' launched='' interrupted=no
 hand_on() { interrupted=yes && [ -n "$launched" ] && kill -USR1 "$launched" 2>/dev/null; }
-trap 'asked=limit; hand_on' USR1 # by Slurm, before the time limit
-trap 'asked=stop; hand_on' TERM  # by scancel --batch --signal=TERM
+trap '[ "$asked" = stop ] || asked=limit; hand_on' USR1 # by Slurm, before the time limit
+trap 'asked=stop; hand_on' TERM                           # by scancel --batch --signal=TERM
 
 link=${1:-1} # which one of a chain of jobs
 links=@LINKS@
@@ -18,20 +18,29 @@ mpi=@MPI@
 ranks=${SLURM_NTASKS:-@RANKS@}
 mode=@REQUEUE@
 max_turns=@MAX_REQUEUES@
+patience=@SIGNAL_SECONDS@ # with a controller that does not answer
+jobs=@N_JOBS@
+export SLURM_EXPORT_ENV=ALL # whatever sbatch was told: the ranks need what is loaded here
 
-me=${SLURM_JOB_ID:-0}
-[ -z "${SLURM_ARRAY_TASK_ID:-}" ] || me=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+me=${SLURM_JOB_ID:-0} element=0
+if [ "$jobs" -gt 1 ] && [ -n "${SLURM_ARRAY_JOB_ID:-}" ]; then
+    element=${SLURM_ARRAY_TASK_ID:-none}
+    me=${SLURM_ARRAY_JOB_ID}_$element
+fi
 turns=${SLURM_RESTART_COUNT:-0}
-[ "$mode" != chain ] || turns=$((turns + link - 1))
+if [ "$mode" = chain ]; then # the links are its turns, and there are no more of these
+    turns=$((turns + link - 1))
+    max_turns=$((max_turns + links))
+fi
 if [ "$turns" -eq 0 ]; then first=yes; else first=no; fi
 
 @MODULES@
 @BEFORE@
 cd -- @DIRECTORY@ || exit 3
-case ${SLURM_ARRAY_TASK_ID:-0} in
+case $element in
 @JOBS@
 *)
-    echo "insilico submit: this script has no job for array element $SLURM_ARRAY_TASK_ID" >&2
+    echo "insilico submit: this script has no job for array element $element" >&2
     exit 2
     ;;
 esac
@@ -61,9 +70,22 @@ another_turn() { # STATUS
     fi
     trap '' TERM USR1 # requeueing ends this script
     say "requeued (time $((turns + 1)) of at most $max_turns)"
-    scontrol requeue "$me" && exit "$1"
+    while :; do
+        answer=$(scontrol requeue "$me" 2>&1) && exit "$1"
+        case $answer in
+        *isabled* | *enied* | *nvalid* | *ermi* | *"ot support"*)
+            say "Slurm does not let this job be requeued (site file: requeue: chain): $answer"
+            break
+            ;;
+        esac
+        if [ "$patience" -le 0 ]; then
+            say "Slurm does not answer, so the job cannot be requeued: $answer"
+            break
+        fi
+        patience=$((patience - 5))
+        sleep 5
+    done
     trap 'asked=stop' TERM
-    say "Slurm does not let this job be requeued (site file: requeue: chain)"
     return 1
 }
 

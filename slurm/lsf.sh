@@ -17,7 +17,7 @@
 
 asked='' launched='' interrupted=no timer=''
 hand_on() { interrupted=yes && [ -n "$launched" ] && kill -USR1 "$launched" 2>/dev/null; }
-trap 'asked=limit; hand_on' USR1 # by the timer below, before the limit
+trap '[ "$asked" = stop ] || asked=limit; hand_on' USR1 # by the timer below, before the limit
 trap 'asked=stop; hand_on' TERM  # by bkill
 trap '[ -z "$timer" ] || kill "$timer" 2>/dev/null' EXIT
 

@@ -111,16 +111,15 @@ static void wrong_command_lines_are_refused_with_a_hint(void **state) {
 
 static double shared_out(const void *plan, size_t ranks) {
   const ins_submit_left *left = plan;
-  return left->seconds / (double)ranks;
+  return left->seconds_per_task * (double)(left->n_tasks - left->n_done) / (double)ranks;
 }
 
 /* 8,000 tasks of 36 s in batches of 10, of which `done` are done: 80 hours on one rank. */
 static ins_submit_left a_plan(ins_submit_left *self, size_t done) {
   *self = (ins_submit_left){.n_tasks = 8000,
                             .n_done = done,
-                            .n_batches = 800,
+                            .n_batches = (8000 - done) / 10,
                             .bytes = 400.0 * (1 << 20),
-                            .seconds = 288000,
                             .seconds_per_task = 36,
                             .seconds_on = shared_out,
                             .plan = self};
@@ -188,6 +187,17 @@ static void the_site_and_given_options_set_limits(void **state) {
   assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
   assert_int_equal(needs.ranks, 8);
   ins_sbatch_options_clear(&options);
+  give(&options, "--nodes=150-200"); /* none of them idle */
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 150);
+  ins_sbatch_options_clear(&options);
+  give(&options, "--time=0"); /* Slurm: without end */
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_true(isinf(needs.seconds));
+  ins_sbatch_options_clear(&options);
+  give(&options, "--ntasks=1-4");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_ERR_ARGUMENT);
+  ins_sbatch_options_clear(&options);
   give(&options, "--ntasks=none");
   assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_ERR_ARGUMENT);
   ins_sbatch_options_clear(&options);
@@ -201,11 +211,40 @@ static void short_work_is_not_spread_thin(void **state) {
   ins_value *site = site_with(NULL, NULL);
   (void)state;
   a_plan(&left, 0);
-  left.seconds = 150;
   left.seconds_per_task = 150.0 / 8000;
   assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
   assert_int_equal(needs.ranks, 3);
   ins_value_destroy(&site);
+}
+
+static void requeue_and_no_requeue_are_one_option(void **state) {
+  ins_sbatch_options options = {0};
+  (void)state;
+  give(&options, "--no-requeue");
+  give(&options, "--requeue");
+  assert_int_equal(options.n, 1);
+  assert_int_equal(ins_sbatch_options_default(&options, "--no-requeue"), INS_OK);
+  assert_int_equal(options.n, 1);
+  assert_string_equal(options.text[0], "--requeue");
+  ins_sbatch_options_clear(&options);
+}
+
+static void the_number_of_a_job_is_found_in_what_sbatch_says(void **state) {
+  static const struct {
+    const char *said, *number;
+  } cases[] = {{"17\n", "17"},
+               {"17;cluster\n", "17"},
+               {"sbatch: 3 jobs left of 10\n12 credits\n17\n", "17"},
+               {"17\nThank you for using 4711\n", "17"},
+               {"17", "17"}};
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    char *number = ins_submit_number(cases[i].said);
+    assert_string_equal(number, cases[i].number);
+    free(number);
+  }
+  assert_null(ins_submit_number(""));
+  assert_null(ins_submit_number("Submitted batch job 17\n"));
 }
 
 /* ---- templates ---- */
@@ -245,6 +284,9 @@ static void a_path_is_the_same_however_it_is_written(void **state) {
   assert_string_equal(a, c);
   snprintf(path, sizeof path, "%s/none/yet/x.h5", folder);
   assert_string_equal(d, path);
+  char *e = ins_submit_canonical("none/./yet//no/../x.h5");
+  assert_string_equal(e, path);
+  free(e);
   free(a);
   free(b);
   free(c);
@@ -264,6 +306,8 @@ int main(void) {
       cmocka_unit_test(finished_tasks_make_the_request_smaller),
       cmocka_unit_test(the_site_and_given_options_set_limits),
       cmocka_unit_test(short_work_is_not_spread_thin),
+      cmocka_unit_test(requeue_and_no_requeue_are_one_option),
+      cmocka_unit_test(the_number_of_a_job_is_found_in_what_sbatch_says),
       cmocka_unit_test(gaps_are_filled_once),
       cmocka_unit_test(quotes_leave_nothing_to_the_shell),
       cmocka_unit_test(a_path_is_the_same_however_it_is_written),

@@ -133,7 +133,7 @@ case_cap() {
 
 case_chain() {
   submit_small "requeue: chain" --chain=3
-  next=$((id + 1))
+  next=$(echo "$ids" | awk '{ print $2 }')
   warn "$id"
   wait_for 90 "the end of the first job of a chain" ended "$id"
   [ "$(about "$id" ExitCode)" = 75:0 ] || lose "the first of a chain ends with $(about "$id" ExitCode)"

@@ -48,6 +48,13 @@ wait)
   wait $nap
   exit 99
   ;;
+late)
+  trap : USR1
+  touch ready
+  for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done
+  exit 75
+  ;;
+kill) kill -9 $PPID ;;
 esac
 exit "$status"
 STUB
@@ -56,7 +63,9 @@ cat >"$scratch/bin/scontrol" <<'STUB'
 echo "$*" >>controlled
 case $* in
 *"show job"*) echo "JobId=7 JobName=x JobState=$(cat job_state) Reason=None PreemptTime=$(cat preempt_time) End" ;;
-requeue*) [ ! -f no_requeue ] ;;
+requeue*)
+  [ ! -f no_requeue ] || { cat no_requeue >&2; rm no_requeue; exit 1; }
+  ;;
 esac
 STUB
 cat >"$scratch/bin/sbatch" <<'STUB'
@@ -69,7 +78,7 @@ cat >"$scratch/bin/insilico" <<'STUB'
 #!/bin/sh
 closed=$(cat closed)
 [ "$closed" != - ] || closed=null
-echo "{\"results\":\"\\\"done\\\":99\",\"state\":\"stopped\",\"tasks\":10,\"done\":$(cat finished),\"failed\":0,\"pending\":1,\"damaged\":0,\"starts\":$(cat starts),\"exit\":$closed,\"stages\":[{\"done\":77}]}"
+echo "{\"results\":\"\\\"done\\\":99\",\"state\":\"$(cat state)\",\"tasks\":10,\"done\":$(cat finished),\"failed\":0,\"pending\":1,\"damaged\":0,\"starts\":$(cat starts),\"exit\":$closed,\"stages\":[{\"done\":77}]}"
 STUB
 chmod +x "$scratch"/bin/*
 plain=$PATH
@@ -99,6 +108,7 @@ fresh() { # a new submission
   echo 0 >finished
   echo 0 >starts
   echo - >closed
+  echo stopped >state
   echo RUNNING >job_state
   echo None >preempt_time
   rm -f small.sbatch.state no_requeue ready
@@ -116,7 +126,8 @@ not_requeued() { hasnt controlled "requeue" "$1"; }
 for line in --ntasks=1 --time=00:10:00 --signal=B:USR1@120 --open-mode=append --requeue --job-name=small; do
   has out "#SBATCH $line" "directives"
 done
-has err "would submit: sbatch --parsable $PWD/small.sbatch.sh" "dry run"
+sure="--ntasks=1 --time=00:10:00 --signal=B:USR1@120 --open-mode=append"
+has err "would submit: sbatch --parsable $sure --requeue $PWD/small.sbatch.sh" "dry run"
 filled_up() { ! grep '@[A-Z_]*@' "$1" >&2 || fail "$1 has gaps left"; }
 filled_up out
 
@@ -131,7 +142,7 @@ least=$(($(number bytes_per_rank plan) / 1048576))
 for line in --ntasks=6 --time=2:00 --mem=5G --partition=fast --account=a --odd=3 --signal=B:USR1@30 --no-kill; do
   has out "#SBATCH $line" "given options"
 done
-hasnt out mem-per-cpu "memory is given"
+hasnt out "#SBATCH --mem-per-cpu" "memory is given"
 "$INSILICO" submit small.yaml --dry-run --cpus-per-task=2 '--comment=two words' >out 2>err || fail "$(cat err)"
 has err "'--comment=two words'" "what #SBATCH lines do not take is an argument"
 
@@ -151,7 +162,7 @@ run: [--deadline=60]
 SITE
 "$INSILICO" submit small.yaml --dry-run >out 2>err || fail "site file: $(cat err)"
 for text in "module load 'gcc/12'" "module load 'open mpi'" "export HERE='x y'" "launcher='mpirun'" "mode='chain'" \
-  "max_turns=7" "#SBATCH --qos=night" "#SBATCH --partition=high" "#SBATCH --ntasks-per-node=16" \
+  "max_turns=7" "#SBATCH --qos=night" "#SBATCH --partition=high" "#SBATCH --ntasks-per-node=1" \
   "#SBATCH --no-requeue" "set -- '--deadline=60' 'small.yaml'"; do
   has out "$text" "site file"
 done
@@ -164,17 +175,42 @@ export INSILICO_SITE=bad.yaml
 refused 2 "max_time is 'soon'" --dry-run small.yaml
 unset INSILICO_SITE
 rm -r "$HOME/.config"
+echo "run: [--fresh]" >bad.yaml
+refused 2 "cannot be set for every turn" --dry-run --site bad.yaml small.yaml
+echo "sbatch: ['--qos normal']" >bad.yaml
+refused 2 "no whole option" --dry-run --site bad.yaml small.yaml
+echo "sbatch: [-p, long]" >bad.yaml
+refused 2 "no whole option" --dry-run --site bad.yaml small.yaml
+# What the site or the environment fixes is known when the rest is sized.
+echo "sbatch: [--time=1:00:00, --nodes=2, --ntasks-per-node=3, --no-requeue]" >site.yaml
+"$INSILICO" submit --dry-run --site site.yaml small.yaml >out 2>err || fail "sizes of the site: $(cat err)"
+for text in "#SBATCH --ntasks=6" "#SBATCH --time=1:00:00" "#SBATCH --no-requeue" "mode='no'"; do
+  has out "$text" "sizes of the site"
+done
+"$INSILICO" submit --dry-run --site site.yaml --requeue small.yaml >out 2>err || fail "what is typed counts: $(cat err)"
+has out "mode='requeue'" "what is typed counts"
+hasnt out "#SBATCH --no-requeue" "what is typed counts"
+SBATCH_TIMELIMIT=1:00 "$INSILICO" submit --json --dry-run small.yaml >out 2>err || fail "SBATCH_TIMELIMIT: $(cat err)"
+has out '"seconds":60,"signal_seconds":15' "SBATCH_TIMELIMIT"
 "$INSILICO" list site >out || fail "list site"
 has out signal_seconds "insilico list site"
 
 # ---- refusals ------------------------------------------------------------------------------------
 
 refused 2 "did you mean '--partition'" small.yaml --partitoin=x
-refused 2 "--array is set by submit itself" small.yaml --array=0-3
+refused 2 "submit does not take --array" small.yaml --array=0-3
 refused 2 "one by one" small.yaml small.yaml seeds=0:3
 refused 2 "both write" small.yaml ./small.yaml --dry-run
 refused 2 "--launcher" small.yaml --launcher=mpiexec
 refused 2 "--chain" small.yaml --chain=0
+refused 2 "--chain=10" small.yaml --chain 10
+refused 2 "submit does not take --fresh" small.yaml --fresh
+refused 2 "--deadline is 'soon'" small.yaml --deadline=soon
+refused 2 "is an option of sbatch" small.yaml --template "$templates/pbs.sh" --dry-run --mem=1G
+refused 2 "submit does not take --array" small.yaml -a 0-3
+refused 2 "submit does not take --wait" small.yaml -W
+refused 2 "submit does not take --chdir" small.yaml -D /tmp
+refused 2 "--ntasks is '1-4'" small.yaml --ntasks=1-4 --dry-run
 echo "this is not HDF5" >wrong.h5
 refused 2 "is no results file" small.yaml output=wrong.h5 --dry-run
 refused 2 "is no script for Slurm" small.yaml --template "$templates/pbs.sh"
@@ -189,11 +225,72 @@ rm -f small.sbatch.sh
 
 : >"$SUBMITTED"
 "$INSILICO" submit small.yaml >out 2>err || fail "submit: $(cat err)"
-[ "$(cat "$SUBMITTED")" = "--parsable|$PWD/small.sbatch.sh|" ] || fail "sbatch got $(cat "$SUBMITTED")"
+sure=$(echo "$sure" | tr ' ' '|')
+[ "$(cat "$SUBMITTED")" = "--parsable|$sure|--requeue|$PWD/small.sbatch.sh|" ] || fail "sbatch got $(cat "$SUBMITTED")"
 [ -x small.sbatch.sh ] || fail "no script beside the output"
 for text in "job 101: small.yaml" "squeue -j 101" "status $PWD/small.h5 --watch" "$PWD/small.sbatch.log" "scancel 101"; do
   has out "$text" "what is told"
 done
+
+# Typed once more, while it is in the queue; or from within another job; or with a talking sbatch.
+cat >"$scratch/bin/squeue" <<'STUB'
+#!/bin/sh
+echo "$*" >asked
+cat queue
+STUB
+chmod +x "$scratch/bin/squeue"
+echo "101 work small" >queue
+: >"$SUBMITTED"
+refused 2 "was submitted and is not done: squeue -j 101" small.yaml
+has asked "-j 101" "squeue"
+[ ! -s "$SUBMITTED" ] || fail "submitted though it is in the queue"
+"$INSILICO" submit --again small.yaml >out 2>err || fail "--again: $(cat err)"
+: >queue
+cat >"$scratch/bin/talking" <<'STUB'
+#!/bin/sh
+env >variables
+echo "You have 7 credits"
+echo 4711
+echo "Thank you"
+STUB
+cp "$scratch/bin/sbatch" "$scratch/bin/quiet"
+chmod +x "$scratch/bin/talking"
+mv "$scratch/bin/talking" "$scratch/bin/sbatch"
+SLURM_ARRAY_TASK_ID=5 SLURM_MEM_PER_NODE=300 SLURM_CONF=/etc/s.conf PMIX_RANK=0 OMPI_COMM_WORLD_SIZE=2 SBATCH_WAIT=1 \
+  "$INSILICO" submit --json small.yaml >out 2>err || fail "from within a job: $(cat err)"
+has out '"id":"4711"' "a talking sbatch"
+[ "$(grep -E '^(SLURM|PMI|OMPI_COMM|SBATCH_WAIT)' variables)" = SLURM_CONF=/etc/s.conf ] ||
+  fail "the environment of another job: $(cat variables)"
+printf '#!/bin/sh\necho "Submitted, I think"\n' >"$scratch/bin/sbatch"
+refused 3 "it said: 'Submitted, I think" small.yaml
+mv "$scratch/bin/quiet" "$scratch/bin/sbatch"
+
+# Half-way: what was submitted is told.
+cat >"$scratch/bin/twice" <<'STUB'
+#!/bin/sh
+echo x >>"$SUBMITTED"
+[ "$(wc -l <"$SUBMITTED")" -le 2 ] || { echo "too many jobs" >&2; exit 1; }
+echo "$((100 + $(wc -l <"$SUBMITTED")))"
+STUB
+chmod +x "$scratch/bin/twice"
+mv "$scratch/bin/sbatch" "$scratch/bin/quiet"
+mv "$scratch/bin/twice" "$scratch/bin/sbatch"
+: >"$SUBMITTED"
+refused 3 "submitted before this failed: 101 102" --json --chain=3 small.yaml
+has out '"ids":["101","102"]' "a chain that fails half-way"
+has out '"error":"submitted before' "a chain that fails half-way"
+mv "$scratch/bin/quiet" "$scratch/bin/sbatch"
+
+# Nothing left to do, and results that another job has made.
+"$INSILICO" run --quiet small.yaml stop.max_iterations=1 output=done.h5 >/dev/null 2>&1
+: >"$SUBMITTED"
+"$INSILICO" submit small.yaml stop.max_iterations=1 output=done.h5 >out 2>err || fail "nothing left: $(cat err)"
+has out "nothing left to do" "nothing left"
+[ ! -s "$SUBMITTED" ] || fail "submitted with nothing left to do"
+"$INSILICO" submit --json small.yaml stop.max_iterations=1 output=done.h5 >out 2>err || fail "nothing left: $(cat err)"
+has out '"id":null' "nothing left"
+refused 2 "has no place for" --dry-run small.yaml stop.max_iterations=1 output=done.h5 seeds=0:1
+refused 2 "results of another job" --dry-run small.yaml stop.max_iterations=2 output=done.h5
 
 # Names that would do harm if a shell looked at them.
 nasty="a'b \$(touch pwned) \`touch pwned\` \"c\" ; touch pwned #
@@ -220,12 +317,17 @@ sed 's/^output:.*/output: reader.h5/; s|^stimulus:.*|stimulus: {frames: 44, init
 : >"$SUBMITTED"
 "$INSILICO" submit --json reader.yaml 1.yaml 2.yaml 3.yaml >out 2>err || fail "several jobs: $(cat err)"
 has err "sized like 2.yaml" "a job that waits"
-[ "$(sed -n 1p "$SUBMITTED")" = "--parsable|$PWD/1.array.sbatch.sh|" ] || fail "no array: $(cat "$SUBMITTED")"
-[ "$(sed -n 2p "$SUBMITTED")" = "--parsable|--dependency=afterok:101_1|--kill-on-invalid-dep=yes|$PWD/reader.sbatch.sh|" ] ||
+[ "$(sed -n 1p "$SUBMITTED")" = "--parsable|$sure|--requeue|--array=0-2|$PWD/1.array.sbatch.sh|" ] || fail "no array: $(cat "$SUBMITTED")"
+[ "$(sed -n 2p "$SUBMITTED")" = "--parsable|$sure|--requeue|--dependency=afterok:101_1|--kill-on-invalid-dep=yes|$PWD/reader.sbatch.sh|" ] ||
   fail "no dependency: $(cat "$SUBMITTED")"
 [ "$(wc -l <"$SUBMITTED")" = 2 ] || fail "more submissions than there should be"
 has 1.array.sbatch.sh "#SBATCH --array=0-2" "an array"
 has out '"id":"101_2"' "answer for scripts"
+sed 's|"./2.h5:best_stimulus"|"../work/2.h5:/a/b"|' reader.yaml >deep.yaml
+"$INSILICO" submit --json --dry-run deep.yaml 2.yaml >out 2>err || fail "a folder in a file: $(cat err)"
+has out '"waits_for":["2.yaml"]' "a folder in a file"
+"$INSILICO" submit --json --dry-run 2.yaml -n 2 --time=30 --mem=1G >out 2>err || fail "all is given: $(cat err)"
+has out '"planned":false' "nothing is measured where all is given"
 (fresh && sed "s|^program=.*|program='$scratch/bin/insilico'|" 1.array.sbatch.sh >script.sh && echo 75 10 1 75 >acts &&
   export SLURM_ARRAY_JOB_ID=101 SLURM_ARRAY_TASK_ID=2 && echo 10:00 >preempt_time && sh script.sh >log 2>&1)
 tail -n 1 arguments | grep -qx 3.yaml || fail "element 2 is not the third job"
@@ -239,12 +341,12 @@ has out "#SBATCH --array=0-1%2" "limit of an array"
 : >"$SUBMITTED"
 "$INSILICO" submit --chain=3 1.yaml 3.yaml >out 2>err || fail "chains: $(cat err)"
 cat >expected <<END
---parsable|$PWD/1.sbatch.sh|1|
---parsable|--dependency=afterany:101|$PWD/1.sbatch.sh|2|
---parsable|--dependency=afterany:102|$PWD/1.sbatch.sh|3|
---parsable|$PWD/3.sbatch.sh|1|
---parsable|--dependency=afterany:104|$PWD/3.sbatch.sh|2|
---parsable|--dependency=afterany:105|$PWD/3.sbatch.sh|3|
+--parsable|$sure|--no-requeue|$PWD/1.sbatch.sh|1|
+--parsable|$sure|--no-requeue|--dependency=afterany:101|$PWD/1.sbatch.sh|2|
+--parsable|$sure|--no-requeue|--dependency=afterany:102|$PWD/1.sbatch.sh|3|
+--parsable|$sure|--no-requeue|$PWD/3.sbatch.sh|1|
+--parsable|$sure|--no-requeue|--dependency=afterany:104|$PWD/3.sbatch.sh|2|
+--parsable|$sure|--no-requeue|--dependency=afterany:105|$PWD/3.sbatch.sh|3|
 END
 cmp expected "$SUBMITTED" || fail "chains: $(cat "$SUBMITTED")"
 has out "scancel 101 102 103" "a chain is stopped as a whole"
@@ -278,18 +380,66 @@ play 0 "killed half-way" "1 4 1 -" "137 7 1 -" "0 10 1 0"
 turns 3 "killed half-way"
 not_requeued "killed half-way"
 fresh
-play 1 "killed before anything was finished" "1 0 1 -"
+play 4 "killed before anything was finished" "1 0 1 -"
 requeued "killed before anything was finished"
 export SLURM_RESTART_COUNT=1
-play 1 "killed once more" "1 0 1 -"
+play 4 "killed once more" "1 0 1 -"
 not_requeued "killed once more"
 has log "two runs in a row finished no task" "killed once more"
+has log "--mem-per-cpu" "killed once more"
+hasnt log "--time" "killed once more"
+fresh
+play 137 "killed, the launcher says so" "137 0 1 -"
+fresh
+play 4 "no run begins" "1 0 0 -"
+export SLURM_RESTART_COUNT=1
+play 4 "no run begins again" "1 0 0 -"
+has log "No run began" "no run begins again"
+
+# Turns that never came back, as upon a lost node, are counted by the next.
+lost_turn() {
+  echo "kill 0 1 -" >acts
+  sh script.sh >log 2>&1
+  [ $? = 137 ] || fail "a lost turn was none"
+}
+fresh
+lost_turn
+export SLURM_RESTART_COUNT=1
+lost_turn
+export SLURM_RESTART_COUNT=2
+play 4 "two turns were lost"
+turns 0 "two turns were lost"
+has log "the last one was lost" "two turns were lost"
+echo 1 >finished
+play 0 "two turns were lost, after a task" "0 10 1 0"
+fresh
+export SLURM_RESTART_COUNT=101
+play 75 "requeued by Slurm without an end"
+turns 0 "requeued by Slurm without an end"
+
+# Another run has the results: wait in the queue, without counting it against the job.
+sed 's/tries=60/tries=0/' script.sh >quick.sh
+mv script.sh patient.sh
+mv quick.sh script.sh
+for SLURM_RESTART_COUNT in 0 1 2; do
+  export SLURM_RESTART_COUNT
+  [ $SLURM_RESTART_COUNT != 0 ] || fresh
+  echo running >state
+  play 3 "the results are in use" "3 0 0 -"
+  requeued "the results are in use"
+  has log "another run is writing" "the results are in use"
+done
+mv patient.sh script.sh
+
+# What another job's environment says is not believed by a script with one job.
+fresh
+(export SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_JOB_ID=90 && play 0 "typed inside an array" "0 10 1 0") || exit 1
 fresh
 play 75 "an abort of the program is a crash, and it goes on" "4 3 1 4" "75 5 1 75"
 not_requeued "stopped from outside"
 
-# at_the_limit WHAT STATUS: what the script does with a signal SIGNAL while a run is on
-signalled() { # SIGNAL STATUS WHAT "ACT" ...
+# signalled SIGNAL STATUS WHAT "ACT" ...: the script gets the signal while a run is on, and ends with that status
+signalled() {
   signal=$1 expected=$2 what=$3
   shift 3
   printf '%s\n' "$@" >acts
@@ -303,6 +453,7 @@ signalled() { # SIGNAL STATUS WHAT "ACT" ...
     sleep 0.1
   done
   kill "-$signal" $pid
+  [ -z "${again:-}" ] || { sleep 0.3; kill "-$again" $pid; }
   wait $pid
   status=$?
   [ $status = "$expected" ] || { cat log >&2; fail "$what: status $status, not $expected"; }
@@ -323,12 +474,22 @@ signalled USR1 75 "the cap" "wait 9 1 75"
 not_requeued "the cap"
 has log "given up after 100 turns" "the cap"
 fresh
-touch no_requeue
+echo "Requested operation is presently disabled for job 7" >no_requeue
 signalled USR1 75 "requeueing forbidden" "wait 4 1 75"
 has log "submit again to go on" "requeueing forbidden"
 fresh
+echo "Unable to contact slurm controller (connect failure)" >no_requeue
+signalled USR1 75 "a controller that answers late" "wait 4 1 75"
+[ "$(grep -c requeue controlled)" = 2 ] || fail "a controller that answers late: asked $(grep -c requeue controlled) times"
+hasnt log "submit again" "a controller that answers late"
+fresh
 signalled TERM 75 "a wish to stop" "wait 4 1 75"
 not_requeued "a wish to stop"
+fresh
+again=USR1
+signalled TERM 75 "a wish to stop, and the limit soon after" "late 4 1 75"
+again=
+not_requeued "a wish to stop, and the limit soon after"
 LINK=1
 fresh
 echo COMPLETING >job_state
@@ -345,6 +506,11 @@ fresh
 echo 2024-01-01T00:00:00 >preempt_time
 play 75 "preempted with grace" "75 4 1 75"
 requeued "preempted with grace"
+for SLURM_RESTART_COUNT in 1 2 3; do
+  export SLURM_RESTART_COUNT
+  play 75 "preempted again and again before a task is finished" "75 same 1 75"
+  requeued "preempted again and again"
+done
 fresh
 echo COMPLETING >job_state
 echo 2024-01-01T00:00:00 >preempt_time
@@ -373,6 +539,11 @@ fresh
 LINK=3
 signalled USR1 75 "the end of a chain" "wait 4 1 75"
 has log "submit again to go on" "the end of a chain"
+script --chain=200
+fresh
+LINK=150
+signalled USR1 75 "a long chain" "wait 4 1 75"
+has log "the next job of the chain goes on" "a long chain"
 LINK=
 script --no-requeue
 fresh
