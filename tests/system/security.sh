@@ -220,13 +220,16 @@ submit() {
   [ -d jobs ] || "$python" "$here/security_files.py" jobs "$SOURCE" || fail "hostile jobs"
   n=0
   for job in jobs/good*.yaml; do
-    "$INSILICO" submit --dry-run "$job" >script 2>log || fail "submit --dry-run $job"
+    "$INSILICO" submit --again --dry-run "$job" >script 2>log || fail "submit --dry-run $job"
     sh -n script || fail "the script of $job is no script"
     # Directives are comments to the shell, and one line each.
     : >calls
     (cd sandbox && PATH=$scratch/fake:$PATH timeout 60 sh ../script) >out.txt 2>&1
     clean "the script of $job"
-    grep -qF "$(printf '%s' "$job" | tail -n 1)" calls || fail "the script does not start $job"
+    if ! grep -qF "$(printf '%s' "$job" | tail -n 1)" calls; then
+      cp out.txt log
+      fail "the script does not start $job"
+    fi
     n=$((n + 1))
   done
   echo "submit: $n scripts ran nothing but their job"
