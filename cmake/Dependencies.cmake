@@ -56,6 +56,19 @@ if(NOT MPI_C_FOUND)
   ins_missing("MPI: a working mpicc" "libopenmpi-dev openmpi-bin")
 endif()
 
+# ScaLAPACK with its BLACS, and the BLAS below it. Debian names it by its MPI; it brings OpenBLAS along, which is
+# linked too because its number of threads is set.
+pkg_check_modules(SCALAPACK_MPI QUIET scalapack-openmpi)
+find_library(INSILICO_SCALAPACK_LIBRARY NAMES scalapack-openmpi scalapack HINTS ${SCALAPACK_MPI_LIBRARY_DIRS})
+find_library(INSILICO_OPENBLAS_LIBRARY NAMES openblas)
+mark_as_advanced(INSILICO_SCALAPACK_LIBRARY INSILICO_OPENBLAS_LIBRARY)
+if(INSILICO_SCALAPACK_LIBRARY AND INSILICO_OPENBLAS_LIBRARY)
+  add_library(insilico_scalapack INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(insilico_scalapack INTERFACE ${INSILICO_SCALAPACK_LIBRARY} ${INSILICO_OPENBLAS_LIBRARY})
+else()
+  ins_missing("ScaLAPACK and OpenBLAS" "libscalapack-openmpi-dev libopenblas-dev")
+endif()
+
 # HDF5 with MPI-IO: from a prefix; else Debian's, which is named by its MPI lest it be mistaken for the
 # serial one; else what h5pcc in PATH says.
 find_path(INSILICO_HDF5_IN_PREFIX hdf5.h HINTS ${HDF5_ROOT} ENV HDF5_ROOT PATH_SUFFIXES include

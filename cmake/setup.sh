@@ -9,7 +9,7 @@ cd "$ROOT"
 # All that is ever installed, by the names of Debian 12 (bookworm).
 PACKAGES_BUILD="gcc libc6-dev cmake ninja-build pkg-config openmpi-bin libopenmpi-dev libhdf5-openmpi-dev
     libzip-dev libfyaml-dev librandom123-dev libxxhash-dev libssl-dev libcurl4-openssl-dev libpng-dev
-    libcminpack-dev"
+    libcminpack-dev libscalapack-openmpi-dev libopenblas-dev"
 PACKAGES_DEMO="hdf5-tools"
 PACKAGES_TEST="libcmocka-dev btrfs-progs hdf5-tools openssl strace python3 python3-xarray python3-h5netcdf iproute2 slurm-wlm munge"
 PACKAGES_PEER="python3-venv"

@@ -1,10 +1,12 @@
 # The part that all schedulers share: start, look at what came of it, stop or take another turn.
-# Before it: program, output, state, ranks, mode (requeue, chain, no), turns, max_turns, first, asked,
-# launched, interrupted, and hand_on, start, another_turn, still_ours, preempted, use_nodes_left.
+# Before it: me or campaign (the job's number), program, output, state, ranks, mode (requeue, chain, no), turns,
+# max_turns, first, asked, launched, interrupted, and hand_on, start, another_turn, still_ours, preempted,
+# use_nodes_left.
 
-say() { echo "insilico submit: $(date '+%Y-%m-%d %H:%M:%S') $*"; }
+say() { printf 'insilico submit: %s %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$*"; }
 
-# look: what `insilico status` knows, into tasks, finished, tried, starts, closed, locked. Failed tasks were tried, too.
+# look: what `insilico status` knows, into tasks, finished, tried, starts, closed, locked, and count for people. Failed
+# tasks were tried, too.
 field() { printf '%s\n' "$seen" | sed -n "s/.*\"$1\":\\([0-9][0-9]*\\).*/\\1/p"; }
 look() {
     seen=$("$program" status --json "$output" 2>/dev/null | sed 's/,"stages":.*//')
@@ -12,6 +14,7 @@ look() {
     finished=${finished:-0} starts=${starts:-0} failed=$(field failed)
     tried=$((finished + ${failed:-0}))
     case $seen in *'"state":"running"'*) locked=yes ;; *) locked=no ;; esac
+    if [ -n "$tasks" ]; then count="$finished of $tasks tasks are done"; else count="no results yet"; fi
 }
 
 # The books of this and the turns before: launches in a row without a task tried, how many tasks there were then, and
@@ -38,7 +41,6 @@ end() { # STATUS WHY
 # Ended by the scheduler, which may or may not start the job again, or asked to stop by somebody. Only the latter is
 # the end of a chain.
 stopped_from_outside() {
-    count="$finished of ${tasks:-?} tasks are done"
     [ "$asked" != stop ] || ! still_ours || end 75 "stopped as asked; submit again to go on ($count)"
     say "stopped from outside (scancel, preemption): unless the scheduler starts it again, submit again to go on ($count)"
     write_books || :
@@ -121,7 +123,6 @@ advice() { # STATUS
 
 # turn STATUS: somewhere else or later, unless that would go on for ever
 turn() {
-    count="$finished of ${tasks:-?} tasks are done"
     [ "$idle" -lt 2 ] || end "$1" "given up: two runs in a row finished no task ($count). $(advice "$1")"
     [ "$mode" != no ] || end "$1" "stopped; submit again to go on ($count)"
     [ "$turns" -lt "$max_turns" ] ||
@@ -140,7 +141,7 @@ turn() {
 # after_crash STATUS: at once on what is left; the second time elsewhere
 crashes=0
 after_crash() {
-    say "the run died: the launcher ended with status $1, $finished of ${tasks:-?} tasks are done"
+    say "the run died: the launcher ended with status $1 ($count)"
     [ "$asked" != stop ] || stopped_from_outside
     [ -z "$asked" ] || turn "$1"
     ! from_outside || turn "$1"
@@ -164,14 +165,14 @@ if [ "$first" = no ]; then
     idle=${idle:-0}
     before=$(read_books tried)
     [ "$tried" -le "${before:-$tried}" ] || idle=0
-    count="$finished of ${tasks:-?} tasks are done"
     [ "$turns" -le "$max_turns" ] ||
         end 75 "given up after $turns turns (max_requeues); submit again to go on ($count)"
     [ "$idle" -lt 2 ] || end 4 "given up: two runs in a row finished no task, and the last one was lost ($count)"
     [ "$idle" -eq 0 ] || use_nodes_left # the last turn may have failed for a node that is here again
 fi
 await_lock
-say "turn $((turns + 1)): $ranks ranks by ${launcher:-mpirun}, this script on $(uname -n), $finished of ${tasks:-?} tasks done"
+say "job ${me:-${campaign:-?}}, turn $((turns + 1)): $output," \
+    "$ranks ranks by ${launcher:-mpirun}, this script on $(uname -n) ($count)"
 while :; do
     [ "$asked" != stop ] || stopped_from_outside
     [ -z "$asked" ] || turn 75

@@ -21,9 +21,10 @@
 /** What an experiment is set up with; all borrowed and outliving its state. */
 typedef struct ins_experiment_context {
   const ins_job *job;
-  const ins_model *model;
-  const ins_model_source *source; /* data_info and truth */
+  const ins_model *model;         /* NULL where the job has none */
+  const ins_model_source *source; /* data_info and truth; likewise */
   const ins_kernels *kernels;     /* the path all ranks agreed on */
+  const ins_value *sources;       /* what is known of the results files that are read; else NULL */
   bool speaks;                    /* this process warns people: rank 0 */
 } ins_experiment_context;
 
@@ -83,6 +84,9 @@ typedef struct ins_experiment {
   /** Sums up one group of tasks; NULL when there are no SUMMARY variables. */
   ins_status (*finish)(void *state, const ins_group *group);
   void (*teardown)(void **state);
+  /** Instead of `compute`: stages, of one task each, that all ranks compute together (an
+   * ins_collective of insilico/schedule.h); NULL for all others. */
+  const void *together;
   /** For `insilico plan`: bytes of memory that computing a stage takes on a rank, and seconds of an
    * average task at most, measured by running a little of one here. */
   ins_status (*cost)(void *state, size_t stage, double *bytes, double *seconds);

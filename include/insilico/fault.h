@@ -33,6 +33,7 @@
   X("store.write.summary", "writing a summary")                                                    \
   X("store.relayout", "copying rows into a file laid out anew")                                    \
   X("store.sync", "making rows readable by other ranks")                                           \
+  X("together.seal", "what all ranks computed together counting as done; numbered by stage")       \
   X("store.close", "closing the results file")                                                     \
   X("journal.open", "opening the journal")                                                         \
   X("journal.write", "writing a line of the journal")                                              \

@@ -8,6 +8,8 @@
 #ifndef INSILICO_JOB_H
 #define INSILICO_JOB_H
 
+#include <math.h>
+
 #include "insilico/hash.h"
 #include "insilico/keys.h"
 
@@ -64,7 +66,34 @@ ins_status ins_job_continues(const ins_job *job, const char *old_json) INS_CHECK
 /** Default of `io.alignment` in bytes, as YAML. */
 #define INS_JOB_ALIGNMENT "4096"
 
-/** The keys that every job has (experiment, model, session, neurons, sweep, output, ...). */
+/** The keys that every job on a model has (experiment, model, session, neurons, sweep, output,
+ * ...).
+ */
 extern const ins_key ins_job_common_keys[];
+/** Those that jobs of this experiment have beside its own: ins_job_common_keys; or none, where its
+ * own begin with INS_JOB_EXPERIMENT_KEY: an experiment without a model brings all its keys. */
+const ins_key *ins_job_common_keys_of(const ins_variant *experiment);
+
+#define INS_JOB_EXPERIMENT_KEY                                                                     \
+  {                                                                                                \
+    .name = "experiment", .type = INS_KEY_TEXT, .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,        \
+    .doc = "what to compute; see `insilico list experiments`"                                      \
+  }
+#define INS_JOB_SEED_KEY                                                                           \
+  {                                                                                                \
+    .name = "seed", .type = INS_KEY_INT, .fallback = "0", .flags = INS_KEY_SHAPES, .min = 0,       \
+    .max = (double)INFINITY, .doc = "key of all random numbers of the job"                         \
+  }
+#define INS_JOB_OUTPUT_KEY                                                                         \
+  {                                                                                                \
+    .name = "output", .type = INS_KEY_TEXT, .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,            \
+    .doc = "the results file to write"                                                             \
+  }
+#define INS_JOB_IO_KEY                                                                             \
+  {                                                                                                \
+    .name = "io", .type = INS_KEY_GROUP, .flags = INS_KEY_SHAPES | INS_KEY_AXIS,                   \
+    .children = ins_job_io_keys, .doc = "how the results file is laid out on the disk and written" \
+  }
+extern const ins_key ins_job_io_keys[];
 
 #endif

@@ -15,7 +15,7 @@
 
 #include "insilico/experiment.h"
 #include "insilico/memory.h"
-#include "insilico/population.h"
+#include "insilico/selection.h"
 
 /** Raised when something that plug-ins are compiled against becomes another. */
 enum { INS_PLUGIN_VERSION = 1 };

@@ -14,6 +14,7 @@
 #include <mpi.h>
 
 #include "insilico/experiment.h"
+#include "insilico/store.h"
 
 typedef struct ins_run_options {
   bool fresh;           /* start over even if results exist */
@@ -24,6 +25,28 @@ typedef struct ins_run_options {
   double deadline_s;    /* a rank that is not heard of for so long is silent: its work is dealt
                            again, and if it stays silent the run ends. > 0, may be infinite */
 } ins_run_options;
+
+/** Work on a stage in which all ranks take part at once (room population): a stage of one task. */
+typedef struct ins_together {
+  MPI_Comm comm;
+  ins_store *store;
+  size_t stage;
+  void *self;
+  /** Collective: everybody is asked whether to go on, rank 0 shows that a share `done` in [0, 1] of
+   * the stage is behind us. INS_ERR_STOPPED on all ranks when any of them got a signal. */
+  ins_status (*beat)(void *self, double done);
+} ins_together;
+
+/** Of an experiment whose stages are computed by all ranks together: ins_experiment.together. Rows
+ * are written by ins_store_write_part; what wrote them is marked as done by the framework. */
+typedef struct ins_collective {
+  /** Before anything is written: can these ranks do it? Collective; every rank returns the same. */
+  ins_status (*check)(void *state, MPI_Comm comm);
+  /** Bytes that a stage takes on each of `size` ranks, and seconds. Local. */
+  void (*needs)(void *state, size_t stage, int size, double *bytes, double *seconds);
+  /** Collective; every rank returns the same. */
+  ins_status (*run)(void *state, const ins_together *together);
+} ins_collective;
 
 /** What a run came to, on rank 0; numbers are over all stages. */
 typedef struct ins_run_report {

@@ -120,6 +120,13 @@ ins_status ins_store_states(ins_store *store, size_t stage, size_t n, const size
  * value). One H5Dwrite a variable for consecutive tasks. Local, independent I/O. */
 ins_status ins_store_write(ins_store *store, size_t stage, size_t n, const size_t *task,
                            void *const *rows, const ins_status *status) INS_CHECKED;
+/** Writes elements [first, first + count) of one row of a PER_TASK variable: for rows that no single
+ * rank holds. The task stays pending until ins_store_seal. Local, independent I/O. */
+ins_status ins_store_write_part(ins_store *store, size_t stage, int variable, size_t task,
+                                size_t first, size_t count, const void *data) INS_CHECKED;
+/** Marks a task as done whose rows were written in parts, and synced (ins_store_sync): reads them
+ * for their checksum, in bounded memory. One rank only. */
+ins_status ins_store_seal(ins_store *store, size_t stage, size_t task) INS_CHECKED;
 /** Reads elements [first, first + count) of the rows of one PER_TASK variable for n tasks into out
  * [n][count]; a whole row has ins_layout_row elements. Local. */
 ins_status ins_store_read(ins_store *store, size_t stage, int variable, size_t n,

@@ -17,7 +17,7 @@ typedef struct ins_arguments {
   const char *deadline;                      /* seconds */
   const char *sha256, *cache, *architecture; /* options with a value; NULL: not given */
   const char *frames, *sheet, *animation;
-  bool dry_run, again;
+  bool dry_run, again, no_plan;
   const char *chain, *site, *template, *launcher; /* chain: "" without a number */
 } ins_arguments;
 
@@ -57,7 +57,8 @@ typedef struct ins_ready {
   ins_job *job;
   ins_model_source *source;
   ins_model *model;
-  ins_value *attributes;   /* of the results file */
+  ins_value *sources;    /* what is known of results files that are read, where there is no model */
+  ins_value *attributes; /* of the results file */
   ins_plugin_file *plugin; /* that holds the job's experiment, or NULL */
 } ins_ready;
 
@@ -70,9 +71,16 @@ ins_status ins_ready_plugin(const ins_arguments *arguments, const char *name, co
                             const char *sha256, ins_plugin_file **out) INS_CHECKED;
 /** The experiments that a job is looked up among: those of the program, or the one plug-in. */
 const ins_variant *ins_ready_experiments(const ins_ready *ready);
-/** The model that the job names. */
+/** All experiments of the program. Ends with name == NULL. */
+const ins_variant *ins_app_experiments(void);
+/** Does the job experiment on a model? Else it reads results files. */
+bool ins_ready_on_model(const ins_ready *ready);
+/** The results files that a job without a model reads; jobs that are to be run first have been run.
+ */
+ins_status ins_ready_sources(ins_ready *ready) INS_CHECKED;
+/** The model that the job names; where it has none, the results files that it reads. */
 ins_status ins_ready_source(ins_ready *ready) INS_CHECKED;
-/** Its weights. */
+/** Its weights, where there is one. */
 ins_status ins_ready_model(ins_ready *ready) INS_CHECKED;
 /** The attributes of the results file: they name everything that results depend on. Reads stimulus
  * files to know them by their contents, so only the rank that writes the attributes asks for them.

@@ -6,19 +6,29 @@
 #include "insilico/fetch.h"
 #include "insilico/generator.h"
 #include "insilico/optimise.h"
+#include "insilico/population.h"
 #include "insilico/tuning.h"
 #include "submit.h"
 
 static const struct topic {
   const char *name;
-  const ins_variant *variants;
+  const ins_variant *variants; /* NULL: the program's experiments */
 } topics[] = {
-    {"experiments", ins_experiments}, {"stimuli", ins_generators},
-    {"objectives", ins_objectives},   {"reducers", ins_reducers},
-    {"optimizers", ins_optimizers},   {"postprocessors", ins_postprocessors},
-    {"penalties", ins_penalties},     {"distributions", ins_distributions},
+    {"experiments", NULL},
+    {"stimuli", ins_generators},
+    {"objectives", ins_objectives},
+    {"reducers", ins_reducers},
+    {"optimizers", ins_optimizers},
+    {"postprocessors", ins_postprocessors},
+    {"penalties", ins_penalties},
+    {"distributions", ins_distributions},
+    {"analyses", ins_population_analyses},
 };
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
+
+static const ins_variant *variants_of(const struct topic *topic) {
+  return topic->variants ? topic->variants : ins_app_experiments();
+}
 
 static void print_key(const ins_key *key, int depth) {
   printf("%*s%-*s %s", depth * 2 + 4, "", 22 - depth * 2, key->name, key->doc ? key->doc : "");
@@ -55,7 +65,7 @@ static size_t shared_keys(const ins_variant *variants) {
 }
 
 static void print_topic(const struct topic *topic, bool keys) {
-  const ins_variant *variants = topic->variants;
+  const ins_variant *variants = variants_of(topic);
   const size_t n_shared = keys && variants[0].name && variants[1].name ? shared_keys(variants) : 0;
   printf("%s\n", topic->name);
   if (n_shared) printf("  keys of every kind\n");
@@ -129,7 +139,7 @@ static bool print_one_index(const char *wanted) {
 /* One kind by its name, with its keys: `insilico list adam`. */
 static bool print_kind(const char *wanted) {
   for (size_t i = 0; i < N_TOPICS; i++) {
-    const ins_variant *v = ins_variant_find(topics[i].variants, wanted);
+    const ins_variant *v = ins_variant_find(variants_of(&topics[i]), wanted);
     if (!v) continue;
     printf("%s: %s\n", v->name, v->doc);
     for (const ins_key *key = v->keys; key && key->name; key++) print_key(key, 0);
@@ -181,7 +191,8 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     return ins_fail(
         INS_ERR_ARGUMENT,
         "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
-        "optimizers, postprocessors, penalties, distributions, models, indices, keys, site",
+        "optimizers, postprocessors, penalties, distributions, analyses, models, indices, keys, "
+        "site",
         wanted);
   return INS_OK;
 }

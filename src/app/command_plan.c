@@ -63,17 +63,18 @@ static void print_variables(const ins_layout *layout) {
 static void print_people(const ins_plan *o) {
   char text[64];
   const ins_estimate *e = &o->all;
-  size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
-  size_t here = e->ranks < cores ? e->ranks : cores;
+  const size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN), worth = ins_plan_ranks(o);
+  const size_t here = o->together || e->n_batches > cores ? cores : e->n_batches;
   ins_print("experiment", "%s", o->ready->job->experiment->name);
   print_stages(o);
   ins_print("time in all", "%s on one rank", ins_text_duration(e->seconds, text, sizeof text));
   if (here > 1)
     ins_print("", "%s on %zu ranks of this machine",
               ins_text_duration(ins_plan_seconds(o, here), text, sizeof text), here);
-  if (e->ranks > here)
-    ins_print("", "%s on %zu ranks, the most worth asking for",
-              ins_text_duration(ins_plan_seconds(o, e->ranks), text, sizeof text), e->ranks);
+  ins_print("worth asking for", "%zu rank%s, %s; with more, each has less than a minute of work%s",
+            worth, worth == 1 ? "" : "s",
+            ins_text_duration(ins_plan_seconds(o, worth), text, sizeof text),
+            o->together ? "" : " or 20 batches");
   if (o->n_done) ins_print("", "%zu tasks are done already", o->n_done);
   ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
   ins_print("results", "%s in %s", ins_text_bytes(o->file_bytes, text, sizeof text),
@@ -103,7 +104,8 @@ static void add_stages(ins_text *text, const ins_plan *o) {
     ins_text_add(text,
                  ",\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
                  "\"bytes_per_rank\":%.0f,\"ranks\":%zu}",
-                 e->n_batches, e->seconds_per_task, e->seconds, e->bytes, e->ranks);
+                 e->n_batches, e->seconds_per_task, e->seconds, e->bytes,
+                 ins_plan_stage_ranks(o, k));
   }
   ins_text_add(text, "]");
 }
@@ -123,7 +125,7 @@ static void print_json(const ins_plan *o) {
                ",\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
                "\"bytes_per_rank\":%.0f,\"result_bytes\":%.0f,\"ranks\":%zu}",
                o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds, o->all.bytes,
-               o->file_bytes, o->all.ranks);
+               o->file_bytes, ins_plan_ranks(o));
   printf("%s\n", text.data);
   ins_text_free(&text);
 }

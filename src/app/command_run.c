@@ -9,6 +9,7 @@
 #include "insilico/comm.h"
 #include "insilico/fault.h"
 #include "insilico/log.h"
+#include "insilico/memory.h"
 #include "insilico/schedule.h"
 
 /* Where the job's experiment is a plug-in every rank loads the same one. Collective. */
@@ -59,6 +60,9 @@ static ins_status share_model(int rank, ins_ready *ready, ins_shared *weights) {
   return ins_agree(MPI_COMM_WORLD, status);
 }
 
+static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready,
+                          ins_shared *weights);
+
 static void say_done(const ins_job *job, const ins_run_report *report, ins_status status,
                      bool fresh) {
   const char *output = ins_value_text_or(ins_map_get(job->settings, "output"), "");
@@ -99,6 +103,7 @@ static ins_status run_once(MPI_Comm comm, const ins_kernels *kernels, ins_ready 
   ins_experiment_context context = {.job = ready->job,
                                     .model = ready->model,
                                     .source = ready->source,
+                                    .sources = ready->sources,
                                     .kernels = kernels,
                                     .speaks = rank == 0};
   status =
@@ -121,6 +126,55 @@ static ins_status run_on_survivors(MPI_Comm *comm, const ins_kernels *kernels, i
   return status;
 }
 
+/* The job whose results are read, on all ranks; where they are there, nothing is left to do. */
+static ins_status run_before(int rank, const ins_arguments *arguments, const ins_value *entry) {
+  const ins_value *overrides = ins_map_get(entry, "overrides");
+  const char *path = ins_value_text_or(ins_map_get(entry, "job"), NULL);
+  const size_t n = ins_value_count(overrides);
+  const char **words = NULL;
+  ins_ready ready = {0};
+  ins_shared weights = {0};
+  if (!path) return INS_OK;
+  ins_status status = ins_agree(MPI_COMM_WORLD, ins_alloc(n + 1, sizeof *words, &words));
+  if (status != INS_OK) return status;
+  words[0] = path;
+  for (size_t i = 0; i < n; i++) words[i + 1] = ins_value_text_or(overrides->children.items[i], "");
+  ins_arguments first = *arguments;
+  first.words = words;
+  first.n_words = n + 1;
+  first.fresh = false; /* it may be hours of work, and others may read it */
+  if (rank == 0) ins_log(INS_LOG_INFO, "first: %s", path);
+  status = run_job(rank, &first, &ready, &weights);
+  ins_ready_clear(&ready);
+  ins_shared_free(&weights);
+  ins_free(&words);
+  return ins_within(status, "%s", path);
+}
+
+/* What takes the place of a model where results files are read: one rank looks at them. Collective.
+ */
+static ins_status share_sources(int rank, const ins_arguments *arguments, ins_ready *ready) {
+  const ins_value *data = ins_map_get(ready->job->settings, "data");
+  ins_text packed = {0};
+  ins_status status = INS_OK;
+  for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++)
+    status = run_before(rank, arguments, data->children.items[k]);
+  if (status != INS_OK) return status;
+  if (rank == 0) status = ins_ready_sources(ready);
+  if (rank == 0 && status == INS_OK) status = ins_value_pack(ready->sources, &packed);
+  status = ins_share(MPI_COMM_WORLD, status, &packed);
+  if (status == INS_OK && rank != 0)
+    status = ins_value_unpack(packed.data, packed.length, &ready->sources);
+  ins_text_free(&packed);
+  return ins_agree(MPI_COMM_WORLD, status);
+}
+
+static ins_status share_inputs(int rank, const ins_arguments *arguments, ins_ready *ready,
+                               ins_shared *weights) {
+  return ins_ready_on_model(ready) ? share_model(rank, ready, weights)
+                                   : share_sources(rank, arguments, ready);
+}
+
 static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *ready,
                           ins_shared *weights) {
   const ins_kernels *kernels = NULL;
@@ -128,12 +182,11 @@ static ins_status run_job(int rank, const ins_arguments *arguments, ins_ready *r
       .fresh = arguments->fresh, .quiet = arguments->quiet, .computing_master = -1};
   ins_status status = read_deadline(arguments->deadline, &options.deadline_s);
   if (status == INS_OK) status = share_job(rank, arguments, ready);
-  if (status == INS_OK) status = share_model(rank, ready, weights);
+  if (status == INS_OK) status = share_inputs(rank, arguments, ready, weights);
   if (status != INS_OK) return status;
   const char *output = ins_value_text_or(ins_map_get(ready->job->settings, "output"), NULL);
   status = ins_agree_kernels(MPI_COMM_WORLD, output, arguments->fresh, &kernels);
-  if (status != INS_OK) return status;
-  status = ins_agree(MPI_COMM_WORLD, ins_ready_model(ready));
+  if (status == INS_OK && ready->source) status = ins_agree(MPI_COMM_WORLD, ins_ready_model(ready));
   if (status != INS_OK) return status;
   MPI_Comm comm; /* shrinks when ranks are lost */
   MPI_Comm_dup(MPI_COMM_WORLD, &comm);

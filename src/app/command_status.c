@@ -4,9 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "app.h"
+#include "insilico/file.h"
 #include "insilico/journal.h"
 #include "insilico/store.h"
+#include "submit.h"
 
 /* What the journal says of the runs so far. */
 typedef struct history {
@@ -169,31 +170,73 @@ static void print_json(const char *path, const ins_store_summary *s, const ins_v
   ins_text_free(&text);
 }
 
-static ins_status look(const ins_arguments *arguments, bool *finished) {
+/* ---- before the first run --------------------------------------------------------------------
+ */
+
+/* What `submit` left beside the results is all there is to go by. */
+static ins_status look_in_queue(const ins_arguments *arguments, bool *waits) {
+  const char *path = arguments->words[0];
+  char ids[4096];
+  *waits = false;
+  if (!ins_submit_numbers(path, ids, sizeof ids))
+    return ins_fail(INS_ERR_IO, "%s: there is no such file: no run has begun that writes it", path);
+  if (!ins_submit_queued(ids))
+    return ins_fail(INS_ERR_IO,
+                    "%s: there is no such file: it was submitted as job %s, which is not in the "
+                    "queue now and left no results; its log says why",
+                    path, ids);
+  *waits = true;
+  if (arguments->watch) ins_output_clear_screen();
+  if (arguments->json) {
+    ins_text text = {0};
+    ins_text_add(&text, "{\"results\":");
+    ins_text_add_json(&text, path);
+    ins_text_add(&text, ",\"state\":\"submitted\",\"jobs\":\"%s\"}", ids);
+    printf("%s\n", text.data ? text.data : "");
+    ins_text_free(&text);
+  } else {
+    ins_print("results", "%s", path);
+    ins_print("state", "submitted as job %s, no run has begun yet (squeue -j %s)", ids, ids);
+  }
+  return INS_OK;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+/* Seconds until it is worth looking again; 0: what there is will not change. */
+static ins_status look(const ins_arguments *arguments, unsigned *again) {
   const char *path = arguments->words[0];
   ins_store_summary summary = {0};
   ins_value *events = NULL; /* no journal, no events: it is only a help */
+  bool waits = false;
+  *again = 0;
+  if (!ins_file_exists(path)) {
+    ins_status status = look_in_queue(arguments, &waits);
+    if (waits) *again = 30; /* everybody's queue is asked */
+    return status;
+  }
   ins_status status = ins_store_summarise(path, arguments->verify, &summary);
   if (status != INS_OK) return status;
   if (ins_journal_read(path, EVENTS_READ, &events) != INS_OK) ins_value_destroy(&events);
-  if (arguments->watch && isatty(STDOUT_FILENO)) printf("\033[H\033[2J");
+  if (arguments->watch) ins_output_clear_screen();
   if (arguments->json)
     print_json(path, &summary, events);
   else
     print_people(path, &summary, events, arguments->verify);
-  fflush(stdout);
-  *finished = !ins_lock_held(path);
+  if (ins_lock_held(path)) *again = 2;
   ins_value_destroy(&events);
   ins_store_summary_clear(&summary);
   return INS_OK;
 }
 
 ins_status ins_command_status(const ins_arguments *arguments) {
-  bool finished = false;
-  ins_status status = look(arguments, &finished);
-  while (status == INS_OK && arguments->watch && !finished) {
-    sleep(2);
-    status = look(arguments, &finished);
+  unsigned again = 0;
+  ins_status status = look(arguments, &again);
+  fflush(stdout);
+  while (status == INS_OK && arguments->watch && again) {
+    sleep(again);
+    status = look(arguments, &again);
+    fflush(stdout);
   }
   return status;
 }

@@ -2,7 +2,6 @@
 /* insilico submit: jobs to Slurm, one sbatch for each entry, later ones waiting for earlier ones.
  */
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,114 +13,6 @@
 #include "insilico/log.h"
 #include "insilico/memory.h"
 #include "submit_tell.h"
-
-/* ---- what all entries have in common --------------------------------------------------------- */
-
-static ins_status read_text(const char *path, char **out) {
-  ins_text text = {0};
-  char piece[4096];
-  size_t n;
-  FILE *file = fopen(path, "rb");
-  if (!file) return ins_fail(INS_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-  while ((n = fread(piece, 1, sizeof piece, file)) > 0) ins_text_add_bytes(&text, piece, n);
-  ins_status status =
-      ferror(file) ? ins_fail(INS_ERR_IO, "%s: cannot be read", path) : ins_text_ok(&text);
-  fclose(file);
-  if (status == INS_OK && !text.length) status = ins_fail(INS_ERR_ARGUMENT, "%s: is empty", path);
-  if (status == INS_OK && strlen(text.data) != text.length)
-    status = ins_fail(INS_ERR_ARGUMENT, "%s: is no text", path);
-  *out = status == INS_OK ? text.data : NULL;
-  if (status != INS_OK) ins_text_free(&text);
-  return status;
-}
-
-static ins_status read_links(ins_submission *s) {
-  const char *text = s->arguments->chain;
-  char *end;
-  if (!text || !*text) return INS_OK;
-  const long n = strtol(text, &end, 10);
-  if (*end || n < 1 || n > 100000)
-    return ins_fail(INS_ERR_ARGUMENT, "--chain is '%.40s'; expected a number of jobs", text);
-  s->links = (size_t)n;
-  return INS_OK;
-}
-
-static bool for_slurm(const ins_submission *s) {
-  return !s->template || strstr(s->template, "#SBATCH") || strstr(s->template, "@DIRECTIVES@");
-}
-
-/* Only Slurm can be handed a script. Others look for their options in all lines of it, also in
- * those that a name with a line end in it makes. */
-static ins_status check_template(const ins_submission *s) {
-  bool lines = strchr(s->directory, '\n') != NULL;
-  if (for_slurm(s)) return INS_OK;
-  for (size_t i = 0; i < s->arguments->n_words; i++)
-    lines = lines || strchr(s->arguments->words[i], '\n');
-  if (lines)
-    return ins_fail(INS_ERR_ARGUMENT, "%s cannot take names with line ends in them",
-                    s->arguments->template);
-  if (!s->arguments->dry_run)
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "%s is no script for Slurm: print it with --dry-run and submit it yourself",
-                    s->arguments->template);
-  for (size_t i = 0; i < s->order.n_typed; i++) {
-    const char *option = s->order.given.text[i];
-    if (strncmp(option, "--ntasks=", 9) && strncmp(option, "--time=", 7) &&
-        strcmp(option, "--requeue") && strcmp(option, "--no-requeue"))
-      return ins_fail(INS_ERR_ARGUMENT,
-                      "%s is an option of sbatch; write what stands for it into %s", option,
-                      s->arguments->template);
-  }
-  if (s->order.n_jobs > 1)
-    return ins_fail(INS_ERR_ARGUMENT, "%s takes one JOB; several are an array of Slurm only",
-                    s->arguments->template);
-  return INS_OK;
-}
-
-static ins_status check_launcher(const char *launcher) {
-  if (!launcher || !strcmp(launcher, "srun") || !strcmp(launcher, "mpirun")) return INS_OK;
-  return ins_fail(INS_ERR_ARGUMENT, "--launcher is '%.40s'; expected srun or mpirun", launcher);
-}
-
-static ins_status find_program(ins_submission *s) {
-  const ssize_t n = readlink("/proc/self/exe", s->program, sizeof s->program - 1);
-  if (n <= 0 || !getcwd(s->directory, sizeof s->directory))
-    return ins_fail(INS_ERR_IO, "the program or the working directory has no name: %s",
-                    strerror(errno));
-  s->program[n] = '\0';
-  return INS_OK;
-}
-
-static ins_status set_up(ins_submission *s) {
-  const ins_arguments *a = s->arguments;
-  ins_status status = ins_submit_read(a, &s->order);
-  if (status == INS_OK) status = read_links(s);
-  if (status == INS_OK) status = check_launcher(a->launcher);
-  if (status == INS_OK && a->deadline && !ins_submit_deadline(a->deadline))
-    status = ins_fail(INS_ERR_ARGUMENT, "--deadline is '%.40s'; expected seconds", a->deadline);
-  if (status == INS_OK) status = ins_site_read(a->site, &s->site, &s->site_file);
-  if (status == INS_OK) status = ins_site_options(s->site, &s->order.given);
-  if (status == INS_OK && a->template) status = read_text(a->template, &s->template);
-  if (status == INS_OK) status = find_program(s);
-  if (status == INS_OK) status = check_template(s);
-  if (status != INS_OK) return status;
-  size_t n = 0;
-  if (a->allow_plugins) s->run_options[n++] = "--allow-plugins";
-  if (a->deadline && !(s->deadline = ins_format("--deadline=%s", a->deadline)))
-    return INS_ERR_MEMORY;
-  if (a->deadline) s->run_options[n++] = s->deadline;
-  s->setting = (ins_submit_setting){.order = &s->order,
-                                    .site = s->site,
-                                    .program = s->program,
-                                    .directory = s->directory,
-                                    .launcher = a->launcher,
-                                    .template = s->template,
-                                    .template_name = a->template ? a->template : "slurm/job.sh",
-                                    .run_options = s->run_options,
-                                    .n_run_options = n,
-                                    .chain = a->chain != NULL};
-  return INS_OK;
-}
 
 /* ---- arguments of sbatch --------------------------------------------------------------------- */
 
@@ -169,22 +60,10 @@ static ins_status call_of(const ins_submission *s, const ins_submit_entry *entry
 
 /* ---- one entry ------------------------------------------------------------------------------- */
 
-/* The numbers of the last submission, beside the results: only this command reads and writes
- * them. */
-static char *numbers_path(const ins_submit_job *job) {
-  return ins_beside(job->output, "sbatch.jobs");
-}
-
 /* The same job twice: the second would wait for the lock of the first, and spoil its books. */
 static ins_status check_queue(const ins_submit_job *job) {
-  char ids[4096] = "", *path = numbers_path(job);
-  if (!path) return INS_ERR_MEMORY;
-  FILE *file = fopen(path, "r");
-  if (file && !fgets(ids, sizeof ids, file)) ids[0] = '\0';
-  if (file) fclose(file);
-  free(path);
-  ids[strspn(ids, "0123456789_,")] = '\0';
-  if (*ids && ins_submit_queued(ids))
+  char ids[4096];
+  if (ins_submit_numbers(job->output, ids, sizeof ids) && ins_submit_queued(ids))
     return ins_fail(INS_ERR_ARGUMENT,
                     "%s was submitted and is not done: squeue -j %s; scancel it first, or say "
                     "--again",
@@ -195,22 +74,19 @@ static ins_status check_queue(const ins_submit_job *job) {
   return INS_OK;
 }
 
-static void note_numbers(const ins_submission *s, const ins_submit_entry *entry, char *const *ids,
-                         size_t n_ids) {
+/* An element of an array has the array's number and its own. */
+static void note_numbers(const ins_submission *s, const ins_submit_entry *entry,
+                         const ins_submit_made *made) {
+  ins_text ids = {0};
   for (size_t k = 0; k < entry->n; k++) {
-    char *path = numbers_path(&s->jobs.at[entry->members[k]]);
-    FILE *file = path ? fopen(path, "w") : NULL;
-    if (!file) /* the job is submitted, which matters more */
-      ins_log(INS_LOG_WARNING, "%s: cannot be written: %s", path ? path : "?", strerror(errno));
-    for (size_t i = 0; file && i < n_ids; i++)
-      if (entry->n > 1)
-        fprintf(file, "%s_%zu", ids[i], k);
-      else
-        fprintf(file, "%s%s", i ? "," : "", ids[i]);
-    if (file) fputc('\n', file);
-    if (file) fclose(file);
-    free(path);
+    ins_text_free(&ids);
+    for (size_t i = 0; i < made->n_ids; i++) {
+      ins_text_add(&ids, "%s%s", i ? "," : "", made->ids[i]);
+      if (entry->n > 1) ins_text_add(&ids, "_%zu", k);
+    }
+    if (ids.data) ins_submit_note(s->jobs.at[entry->members[k]].output, ids.data);
   }
+  ins_text_free(&ids);
 }
 
 /* Books of an earlier submission must not end a chain before it begins. */
@@ -252,59 +128,82 @@ static ins_status invent_id(const ins_submit_entry *entry, size_t link, char **i
   return *id ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory");
 }
 
-/* Submits (or shows) the entry, link by link; first_call = the arguments of the first. */
-static ins_status hand_over(ins_submission *s, const ins_submit_entry *entry, const char *path,
-                            const ins_sbatch_options *arguments, char **ids, size_t n_links,
-                            ins_sbatch_options *first_call, size_t *n_made) {
-  const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain"), dry = s->arguments->dry_run;
+/* Submits (or shows) the entry, link by link. */
+static ins_status hand_over(ins_submission *s, const ins_submit_entry *entry,
+                            ins_submit_made *made) {
+  const bool chain = s->setting.mode == INS_SUBMIT_CHAIN, dry = s->arguments->dry_run;
+  const bool shown = dry && !s->arguments->json && ins_submit_for_slurm(s);
   ins_status status = INS_OK;
-  for (size_t k = 0; k < n_links && status == INS_OK; k++) {
-    ins_sbatch_options call = {0}, *argv = k ? &call : first_call;
-    status = call_of(s, entry, arguments, path, chain ? k + 1 : 0, k ? ids[k - 1] : NULL, argv);
-    if (status == INS_OK && dry && !s->arguments->json && for_slurm(s)) ins_submit_print_call(argv);
+  for (size_t k = 0; k < entry->needs.links && status == INS_OK; k++) {
+    ins_sbatch_options call = {0}, *argv = k ? &call : &made->call;
+    status = call_of(s, entry, &made->arguments, made->script_path, chain ? k + 1 : 0,
+                     k ? made->ids[k - 1] : NULL, argv);
+    if (status == INS_OK && shown) ins_submit_print_call(argv);
     if (status == INS_OK)
-      status = dry ? invent_id(entry, k + 1, &ids[k]) : ins_submit_call(argv->text, &ids[k]);
+      status =
+          dry ? invent_id(entry, k + 1, &made->ids[k]) : ins_submit_call(argv->text, &made->ids[k]);
     ins_sbatch_options_clear(&call);
     if (status != INS_OK) break;
-    ++*n_made;
-    if (!dry) ins_text_add(&s->numbers, "%s%s", s->numbers.length ? " " : "", ids[k]);
+    made->n_ids++;
+    if (!dry) ins_text_add(&s->numbers, "%s%s", s->numbers.length ? " " : "", made->ids[k]);
   }
-  if (*n_made) {
-    ins_status named = set_handles(s, entry, ids[*n_made - 1]);
+  if (made->n_ids) {
+    ins_status named = set_handles(s, entry, made->ids[made->n_ids - 1]);
     if (status == INS_OK) status = named;
   }
   return status;
 }
 
-static ins_status submit_entry(ins_submission *s, ins_submit_entry *entry) {
-  const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain");
-  if (!chain || s->links) entry->needs.links = chain ? s->links : 1;
-  const size_t n_links = entry->needs.links;
-  char *path = ins_submit_script_path(entry), *log = ins_submit_log_path(entry), **ids = NULL;
+/* How many jobs stand in line: none know how many it takes where nothing was planned. */
+static ins_status choose_links(const ins_submission *s, ins_submit_entry *entry) {
+  if (s->setting.mode != INS_SUBMIT_CHAIN)
+    entry->needs.links = 1;
+  else if (s->links)
+    entry->needs.links = s->links;
+  else if (!entry->needs.links)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s: nothing is measured, so say how many jobs the chain has: --chain=N",
+                    s->jobs.at[entry->members[0]].path);
+  return INS_OK;
+}
+
+static ins_status make(ins_submission *s, ins_submit_entry *entry, ins_submit_made *made) {
   const char *given_log = ins_sbatch_option(&s->order.given, "output");
-  ins_text script = {0};
-  size_t n_made = 0;
-  ins_sbatch_options arguments = {0}, call = {0};
-  ins_status status = path && log ? ins_alloc(n_links, sizeof *ids, &ids) : INS_ERR_MEMORY;
-  if (status == INS_OK) status = ins_submit_script(&s->setting, entry, &script, &arguments);
-  if (status == INS_OK && !s->arguments->dry_run) status = prepare(s, entry, path, &script);
-  if (status == INS_OK && s->arguments->dry_run && !s->arguments->json) fputs(script.data, stdout);
-  if (status == INS_OK) fflush(stdout); /* the commands go to standard error */
-  if (status == INS_OK)
-    status = hand_over(s, entry, path, &arguments, ids, n_links, &call, &n_made);
-  if (n_made && !s->arguments->dry_run) note_numbers(s, entry, ids, n_made);
-  if (status != INS_OK && !n_made && path && !s->arguments->dry_run) unlink(path);
-  if (n_made && s->arguments->json)
-    ins_submit_add_json(s, entry, path, given_log ? given_log : log, &script, &call, ids, n_made);
-  else if (status == INS_OK && !s->arguments->dry_run)
-    ins_submit_tell(s, entry, path, given_log ? given_log : log, ids, n_links);
-  for (size_t k = 0; ids && k < n_links; k++) free(ids[k]);
-  ins_free(&ids);
-  ins_sbatch_options_clear(&arguments);
-  ins_sbatch_options_clear(&call);
-  ins_text_free(&script);
-  free(path);
-  free(log);
+  ins_status status = choose_links(s, entry);
+  if (status != INS_OK) return status;
+  made->script_path = ins_submit_script_path(entry);
+  made->log = given_log ? strdup(given_log) : ins_submit_log_path(entry);
+  if (!made->script_path || !made->log) return ins_fail(INS_ERR_MEMORY, "out of memory for paths");
+  status = ins_alloc(entry->needs.links, sizeof *made->ids, &made->ids);
+  if (status != INS_OK) return status;
+  return ins_submit_script(&s->setting, entry, &made->script, &made->arguments);
+}
+
+static void clear_made(ins_submit_made *made) {
+  for (size_t k = 0; k < made->n_ids; k++) free(made->ids[k]);
+  ins_free(&made->ids);
+  ins_sbatch_options_clear(&made->arguments);
+  ins_sbatch_options_clear(&made->call);
+  ins_text_free(&made->script);
+  free(made->script_path);
+  free(made->log);
+}
+
+static ins_status submit_entry(ins_submission *s, ins_submit_entry *entry) {
+  const bool dry = s->arguments->dry_run, json = s->arguments->json;
+  ins_submit_made made = {0};
+  ins_status status = make(s, entry, &made);
+  if (status == INS_OK && !dry) status = prepare(s, entry, made.script_path, &made.script);
+  const bool written = status == INS_OK && !dry;
+  if (status == INS_OK && dry && !json) ins_submit_show(s, entry, &made);
+  if (status == INS_OK) status = hand_over(s, entry, &made);
+  if (made.n_ids && !dry) note_numbers(s, entry, &made);
+  if (written && !made.n_ids) unlink(made.script_path);
+  if (made.n_ids && json)
+    ins_submit_add_json(s, entry, &made);
+  else if (status == INS_OK && !dry)
+    ins_submit_tell(s, entry, &made);
+  clear_made(&made);
   return status;
 }
 
@@ -337,17 +236,24 @@ static bool is_wanted(const ins_submission *s, size_t k) {
 
 /* Jobs that wait for nothing are one array; each of the others is one of its own, and so is each
  * where chains are made: an array's elements go on together, which a chain must not. */
+static bool is_element(const ins_submission *s, size_t k) {
+  return !s->jobs.at[k].n_waits && s->setting.mode != INS_SUBMIT_CHAIN;
+}
+
 static ins_status submit_all(ins_submission *s) {
-  const bool chain = !strcmp(ins_submit_mode(&s->setting), "chain");
-  size_t *members, n = 0;
+  size_t *members, n = 0, n_alone = 0;
   ins_status status = ins_alloc(s->jobs.n, sizeof *members, &members);
   if (status != INS_OK) return status;
   for (size_t i = 0; i < s->jobs.n && status == INS_OK; i++) {
     const size_t k = s->jobs.order[i];
     if (!is_wanted(s, k)) continue;
-    if (!s->jobs.at[k].n_waits && !chain) members[n++] = k;
+    if (is_element(s, k))
+      members[n++] = k;
+    else
+      n_alone++;
     if (!s->arguments->dry_run && !s->arguments->again) status = check_queue(&s->jobs.at[k]);
   }
+  s->n_entries = (n > 0) + n_alone;
   for (size_t k = 0; k < s->jobs.n && status == INS_OK; k++)
     if (!is_wanted(s, k)) ins_submit_tell_finished(s, &s->jobs.at[k]);
   if (n && status == INS_OK) status = submit_members(s, members, n);
@@ -373,12 +279,13 @@ static void clear(ins_submission *s) {
 
 ins_status ins_command_submit(const ins_arguments *arguments) {
   ins_submission s = {.arguments = arguments};
-  ins_status status = set_up(&s);
+  ins_status status = ins_submit_set_up(&s);
   if (status == INS_OK) status = ins_submit_jobs_read(&s.order, arguments, s.site, &s.jobs);
   if (status == INS_OK) status = ins_alloc(s.jobs.n, sizeof *s.handle, &s.handle);
   if (status == INS_OK) status = submit_all(&s);
-  if (status != INS_OK && s.numbers.length)
-    status = ins_within(status, "submitted before this failed: %s", s.numbers.data);
+  if (status != INS_OK && s.numbers.length) /* status 2 would say that nothing was */
+    status = ins_within(status == INS_ERR_ARGUMENT ? INS_ERR_IO : status,
+                        "submitted before this failed: %s", s.numbers.data);
   if (arguments->json && (status == INS_OK || s.numbers.length)) ins_submit_print_json(&s, status);
   clear(&s);
   return status;

@@ -6,42 +6,7 @@
 
 #include "insilico/store.h"
 
-/* With fewer than about eight batches a rank the last ones leave others waiting. */
-static size_t useful_ranks(size_t n_batches) {
-  return n_batches < 8 ? 1 : n_batches / 8;
-}
-
-double ins_plan_seconds(const ins_plan *plan, size_t ranks) {
-  double seconds = 0;
-  for (size_t k = 0; k < plan->stages.n; k++) {
-    size_t used = plan->stage[k].ranks < ranks ? plan->stage[k].ranks : ranks;
-    seconds += plan->stage[k].seconds / (double)used;
-  }
-  return seconds;
-}
-
-static double share_left(const ins_plan *plan, size_t k) {
-  const size_t n = plan->stage[k].n_tasks;
-  return n ? (double)(n - plan->done[k]) / (double)n : 0;
-}
-
-double ins_plan_seconds_left(const ins_plan *plan, size_t ranks) {
-  double seconds = 0;
-  for (size_t k = 0; k < plan->stages.n; k++) {
-    size_t used = plan->stage[k].ranks < ranks ? plan->stage[k].ranks : ranks;
-    seconds += share_left(plan, k) * plan->stage[k].seconds / (double)used;
-  }
-  return seconds;
-}
-
-size_t ins_plan_batches_left(const ins_plan *plan) {
-  double most = 0;
-  for (size_t k = 0; k < plan->stages.n; k++)
-    most = fmax(most, ceil(share_left(plan, k) * (double)plan->stage[k].n_batches));
-  return (size_t)most;
-}
-
-static bool is_same_job(const ins_job *job, const char *json) {
+bool ins_plan_is_same_job(const ins_job *job, const char *json) {
   ins_text text = {0};
   const bool same = ins_job_json(job, &text) == INS_OK && strcmp(text.data, json) == 0;
   ins_text_free(&text);
@@ -69,7 +34,7 @@ static void find_done(ins_plan *plan) {
   if (ins_store_summarise(output, false, &summary) == INS_OK) {
     const char *json = ins_value_text_or(ins_map_get(summary.attributes, "job"), "");
     if (ins_job_continues(job, json) == INS_OK) count_done(plan, &summary);
-    plan->same = is_same_job(job, json);
+    plan->same = ins_plan_is_same_job(job, json);
   }
   ins_store_summary_clear(&summary);
 }
@@ -81,12 +46,10 @@ static ins_status estimate_stage(const ins_experiment *experiment, void *state, 
   if (status != INS_OK) return status;
   e->n_tasks = ins_layout_tasks(plan->stages.layout[k]);
   e->n_batches = ins_layout_batches(plan->stages.layout[k]);
-  e->ranks = useful_ranks(e->n_batches);
   e->seconds = e->seconds_per_task * (double)e->n_tasks;
   all->n_tasks += e->n_tasks;
   all->n_batches += e->n_batches;
   all->seconds += e->seconds;
-  if (e->ranks > all->ranks) all->ranks = e->ranks;
   all->bytes = fmax(all->bytes, e->bytes);
   all->seconds_per_task = fmax(all->seconds_per_task, e->seconds_per_task);
   return INS_OK;
@@ -97,10 +60,11 @@ ins_status ins_plan_make(const ins_ready *ready, ins_plan *plan) {
   ins_experiment_context context = {.job = ready->job,
                                     .model = ready->model,
                                     .source = ready->source,
+                                    .sources = ready->sources,
                                     .kernels = ins_kernels_best(),
                                     .speaks = true};
   void *state = NULL;
-  *plan = (ins_plan){.ready = ready};
+  *plan = (ins_plan){.ready = ready, .together = experiment->together != NULL};
   ins_status status = experiment->setup(&context, &state, &plan->stages);
   if (status == INS_OK) status = ins_store_check(plan->stages.n, plan->stages.layout);
   for (size_t k = 0; k < plan->stages.n && status == INS_OK; k++)

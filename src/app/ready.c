@@ -10,6 +10,7 @@
 #include "insilico/fetch.h"
 #include "insilico/file.h"
 #include "insilico/hash.h"
+#include "insilico/population.h"
 #include "insilico/schedule.h"
 #include "insilico/yaml.h"
 
@@ -31,8 +32,19 @@ ins_status ins_ready_plugin(const ins_arguments *arguments, const char *name, co
   return status;
 }
 
+const ins_variant *ins_app_experiments(void) {
+  enum { MOST = 32 };
+  static ins_variant all[MOST + 2];
+  size_t n = 0;
+  if (!all[0].name) {
+    for (; ins_experiments[n].name && n < MOST; n++) all[n] = ins_experiments[n];
+    all[n] = ins_population;
+  }
+  return all;
+}
+
 const ins_variant *ins_ready_experiments(const ins_ready *ready) {
-  return ready->plugin ? ready->plugin->registry : ins_experiments;
+  return ready->plugin ? ready->plugin->registry : ins_app_experiments();
 }
 
 /* The job names the file; what is run and recorded is the experiment in it. */
@@ -64,9 +76,20 @@ ins_status ins_ready_job(const ins_arguments *arguments, ins_ready *ready) {
     status = ins_ready_plugin(arguments, name, path, NULL, &ready->plugin);
   if (status == INS_OK)
     status = plugin ? load_plugin_job(arguments, ready)
-                    : ins_job_load(path, overrides, n, ins_experiments, &ready->job);
+                    : ins_job_load(path, overrides, n, ins_app_experiments(), &ready->job);
   free(name);
   return status;
+}
+
+/* ---- results files that are read --------------------------------------------------------------
+ */
+
+bool ins_ready_on_model(const ins_ready *ready) {
+  return ins_map_get(ready->job->settings, "model") != NULL;
+}
+
+ins_status ins_ready_sources(ins_ready *ready) {
+  return ins_population_sources(ready->job, &ready->sources);
 }
 
 /* ---- the model --------------------------------------------------------------------------------
@@ -136,6 +159,7 @@ static ins_status fetch_all(ins_value *model, const ins_fetch_options *options) 
 }
 
 ins_status ins_ready_source(ins_ready *ready) {
+  if (!ins_ready_on_model(ready)) return ins_ready_sources(ready);
   const ins_value *given = ins_map_get(ready->job->settings, "model");
   char place[512];
   ins_value *model = ins_value_copy(given);
@@ -210,23 +234,46 @@ static ins_status put(ins_value *map, const char *key, const char *text) {
   return ins_map_take(map, key, ins_value_text(text));
 }
 
-ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
+static ins_status put_model(ins_ready *ready) {
   char hash[INS_SHA256_HEX];
-  ins_text json = {0};
   /* Built-in models have no file: their name says it all. */
   const char *asked = ins_value_text_or(ins_value_at(ready->job->settings, "model.file"), "");
   const char *name = ins_value_text_or(ins_map_get(ready->source->provenance, "file"), asked);
+  ins_status status = put(ready->attributes, "model", name);
+  if (status == INS_OK) status = ins_model_source_hash(ready->source, hash);
+  if (status == INS_OK) status = put(ready->attributes, "model_sha256", hash);
+  if (status == INS_OK) status = ins_input_hashes(ready->job, ready->attributes);
+  return status;
+}
+
+static void add_identities(const ins_value *value, ins_text *out) {
+  const char *identity = ins_value_text_or(ins_map_get(value, "identity"), NULL);
+  if (identity) ins_text_add(out, "%s\n", identity);
+  for (size_t i = 0; i < ins_value_count(value); i++) add_identities(value->children.items[i], out);
+}
+
+/* Results files that are read are known by what is in them, not by where they lie. */
+static ins_status put_sources(ins_ready *ready) {
+  char hash[INS_SHA256_HEX];
+  ins_text identities = {0};
+  add_identities(ready->sources, &identities);
+  ins_status status = ins_text_ok(&identities);
+  if (status == INS_OK) status = ins_sha256(identities.data, identities.length, hash);
+  if (status == INS_OK) status = put(ready->attributes, "data_sha256", hash);
+  ins_text_free(&identities);
+  return status;
+}
+
+ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
+  ins_text json = {0};
   ready->attributes = ins_value_map();
   ins_value *a = ready->attributes;
   ins_status status = a ? ins_job_json(ready->job, &json) : INS_ERR_MEMORY;
   if (status == INS_OK) status = put(a, "experiment", ready->job->experiment->name);
   if (status == INS_OK) status = put(a, "job", json.data);
   if (status == INS_OK) status = put(a, "job_sha256", ready->job->hash);
-  if (status == INS_OK) status = put(a, "model", name);
-  if (status == INS_OK) status = ins_model_source_hash(ready->source, hash);
-  if (status == INS_OK) status = put(a, "model_sha256", hash);
+  if (status == INS_OK) status = ready->source ? put_model(ready) : put_sources(ready);
   if (status == INS_OK && ready->plugin) status = put(a, "plugin_sha256", ready->plugin->sha256);
-  if (status == INS_OK) status = ins_input_hashes(ready->job, a);
   if (status == INS_OK) status = put(a, "insilico_version", INS_VERSION);
   if (status == INS_OK) status = put(a, "instruction_set", instruction_set);
   ins_text_free(&json);
@@ -234,11 +281,13 @@ ins_status ins_ready_attributes(ins_ready *ready, const char *instruction_set) {
 }
 
 ins_status ins_ready_model(ins_ready *ready) {
+  if (!ready->source) return INS_OK;
   return ins_model_create(ready->source, &ready->model);
 }
 
 void ins_ready_clear(ins_ready *ready) {
   ins_value_destroy(&ready->attributes);
+  ins_value_destroy(&ready->sources);
   ins_model_destroy(&ready->model);
   ins_model_source_destroy(&ready->source);
   ins_job_destroy(&ready->job);

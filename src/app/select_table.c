@@ -13,17 +13,34 @@
 #include "insilico/memory.h"
 #include "insilico/yaml.h"
 
-enum { MOST_NEURONS = 100000000, LONGEST_TEXT = 4096, MOST_AXES = 32, NOT_DONE = 2 };
+enum { MOST_NEURONS = 100000000, LONGEST_TEXT = 4096, MOST_AXES = 32, DONE = 1, FAILED = 2 };
 #define HIGHEST_NUMBER 9007199254740992.0 /* 2^53: up to here a double holds every whole number */
+
+/* The root of the file, or a group of it: a stage. */
+typedef struct place {
+  char *name;     /* "" for the root */
+  hid_t id, axis; /* the scale `neuron` in it */
+  bool *done;     /* [n] all tasks of the neuron there are */
+  size_t n_failed;
+} place;
 
 typedef struct file {
   const char *path; /* of whoever opened it: for messages while it is open */
-  hid_t id, axis;   /* the scale `neuron` */
+  hid_t id;
   size_t n;
-  const char **names; /* [n_columns] */
-  size_t n_columns, names_capacity, columns_capacity;
+  place *places; /* [n_places]: the root first, where it has neurons */
+  size_t n_places, places_capacity;
+  const char **names; /* [n_columns]: NAME of the root, GROUP.NAME */
+  size_t *place_of;   /* [n_columns] */
+  size_t n_columns, names_capacity, place_capacity;
   ins_column *columns; /* unread ones are all zero */
 } file;
+
+/* What a column is called in its place. */
+static const char *name_within(const file *f, size_t column) {
+  const size_t n = strlen(f->places[f->place_of[column]].name);
+  return f->names[column] + (n ? n + 1 : 0);
+}
 
 static ins_status damaged(const file *f, const char *name) {
   return ins_fail(INS_ERR_FORMAT, "%s: damaged: %s cannot be read", f->path, name);
@@ -41,8 +58,8 @@ static int shape_of(hid_t set, hsize_t dims[MOST_AXES]) {
   return rank;
 }
 
-static bool is_axis_of(const file *f, hid_t set, unsigned dimension) {
-  return H5DSis_attached(set, f->axis, dimension) > 0;
+static bool is_axis_of(const place *p, hid_t set, unsigned dimension) {
+  return H5DSis_attached(set, p->axis, dimension) > 0;
 }
 
 /* Single letters, as netCDF keeps texts. */
@@ -51,7 +68,7 @@ static bool is_letters(hid_t type) {
          H5Tget_size(type) == 1;
 }
 
-static bool is_column(const file *f, const char *name, hid_t set) {
+static bool is_column(const file *f, const place *p, const char *name, hid_t set) {
   hsize_t dims[MOST_AXES] = {0};
   hid_t type = H5Dget_type(set);
   const int rank = shape_of(set, dims);
@@ -59,13 +76,16 @@ static bool is_column(const file *f, const char *name, hid_t set) {
   const bool letters = is_letters(type);
   H5Tclose(type);
   if (rank < 1 || dims[0] != f->n || strcmp(name, "checksum") == 0) return false;
-  if (strcmp(name, "neuron") != 0 && !is_axis_of(f, set, 0)) return false;
+  if (strcmp(name, "neuron") != 0 && !is_axis_of(p, set, 0)) return false;
   if (rank == 2) return letters && dims[1] >= 1 && dims[1] <= LONGEST_TEXT;
   return rank == 1 && (class == H5T_INTEGER || class == H5T_FLOAT);
 }
 
+/* Of the place that was found last. */
 static herr_t add_column(hid_t group, const char *name, const H5L_info_t *info, void *data) {
   file *f = data;
+  const size_t where = f->n_places - 1;
+  const place *p = &f->places[where];
   H5O_info_t about;
   if (info->type != H5L_TYPE_HARD ||
       H5Oget_info_by_name2(group, name, &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
@@ -73,13 +93,18 @@ static herr_t add_column(hid_t group, const char *name, const H5L_info_t *info, 
     return 0;
   hid_t set = H5Dopen2(group, name, H5P_DEFAULT);
   if (set < 0) return 0;
-  const bool wanted = is_column(f, name, set);
+  const bool wanted = is_column(f, p, name, set);
   H5Dclose(set);
   if (!wanted) return 0;
-  if (ins_grow(&f->names, &f->names_capacity, f->n_columns + 1, sizeof *f->names) != INS_OK)
+  const size_t n = f->n_columns;
+  if (ins_grow(&f->names, &f->names_capacity, n + 1, sizeof *f->names) != INS_OK ||
+      ins_grow(&f->place_of, &f->place_capacity, n + 1, sizeof *f->place_of) != INS_OK)
     return -1;
-  f->names[f->n_columns] = strdup(name);
-  return f->names[f->n_columns++] ? 0 : -1;
+  f->place_of[n] = where;
+  f->names[n] = p->name[0] ? ins_format("%s.%s", p->name, name) : strdup(name);
+  if (!f->names[n]) return -1;
+  f->n_columns++;
+  return 0;
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -98,7 +123,9 @@ static double fill_of(hid_t set) {
   return fill;
 }
 
-static ins_status read_numbers(const file *f, const char *name, hid_t set, ins_column *column) {
+/* What is not done yet is missing. */
+static ins_status read_numbers(const file *f, const place *p, const char *name, hid_t set,
+                               ins_column *column) {
   double *x;
   ins_status status = ins_alloc(f->n, sizeof *x, &x);
   if (status != INS_OK) return status;
@@ -107,8 +134,9 @@ static ins_status read_numbers(const file *f, const char *name, hid_t set, ins_c
     return damaged(f, name);
   }
   const double fill = fill_of(set);
+  const bool masked = p->name[0] && H5DSis_scale(set) <= 0;
   for (size_t i = 0; i < f->n; i++)
-    if (x[i] == fill) x[i] = NAN;
+    if (x[i] == fill || (masked && !p->done[i])) x[i] = NAN;
   column->numbers = x;
   return INS_OK;
 }
@@ -139,10 +167,11 @@ static ins_status load(void *self, size_t which, const ins_column **out) {
   file *f = self;
   ins_column *column = &f->columns[which];
   const char *name = f->names[which];
+  const place *p = &f->places[f->place_of[which]];
   hsize_t dims[MOST_AXES] = {0};
   *out = column;
   if (column->numbers || column->texts) return INS_OK;
-  hid_t set = H5Dopen2(f->id, name, H5P_DEFAULT);
+  hid_t set = H5Dopen2(p->id, name_within(f, which), H5P_DEFAULT);
   if (set < 0) return damaged(f, name);
   hid_t type = H5Dget_type(set);
   column->kind = is_letters(type)                    ? INS_COLUMN_TEXT
@@ -152,7 +181,7 @@ static ins_status load(void *self, size_t which, const ins_column **out) {
   if (status == INS_OK)
     status = column->kind == INS_COLUMN_TEXT
                  ? read_texts(f, name, set, type, (size_t)dims[1], column)
-                 : read_numbers(f, name, set, column);
+                 : read_numbers(f, p, name, set, column);
   H5Tclose(type);
   H5Dclose(set);
   return status;
@@ -162,13 +191,13 @@ static ins_status load(void *self, size_t which, const ins_column **out) {
  */
 
 /* Which of the axes is that of the neurons, or -1. */
-static int neuron_axis(const file *f, hid_t set, int rank) {
+static int neuron_axis(const place *p, hid_t set, int rank) {
   for (int d = 0; d < rank; d++)
-    if (is_axis_of(f, set, (unsigned)d)) return d;
+    if (is_axis_of(p, set, (unsigned)d)) return d;
   return -1;
 }
 
-static void mark(ins_neurons *out, const int8_t *state, const hsize_t *dims, int rank, int axis) {
+static void mark(place *p, const int8_t *state, const hsize_t *dims, int rank, int axis) {
   size_t before = 1, after = 1, n = (size_t)dims[axis];
   for (int d = 0; d < axis; d++) before *= (size_t)dims[d];
   for (int d = axis + 1; d < rank; d++) after *= (size_t)dims[d];
@@ -177,39 +206,55 @@ static void mark(ins_neurons *out, const int8_t *state, const hsize_t *dims, int
     for (size_t b = 0; b < before; b++)
       for (size_t a = 0; a < after; a++) {
         int8_t s = state[(b * n + i) * after + a];
-        if (s != 1) out->done[i] = false;
-        if (s == NOT_DONE) failed = true;
+        if (s != DONE) p->done[i] = false;
+        if (s == FAILED) failed = true;
       }
-    out->n_failed += failed;
+    p->n_failed += failed;
   }
 }
 
-/* `status` of the tasks; a neuron with several is done when all of them are. */
-static ins_status read_status(const file *f, ins_neurons *out) {
+/* Of a stage that is one task about all neurons. */
+static ins_status read_whole_status(const file *f, place *p, hid_t set) {
+  int8_t state = 0;
+  if (H5Dread(set, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, &state) < 0)
+    return damaged(f, "status");
+  for (size_t i = 0; i < f->n; i++) p->done[i] = state == DONE;
+  p->n_failed = state == FAILED ? f->n : 0;
+  return INS_OK;
+}
+
+static ins_status read_states(const file *f, place *p, hid_t set) {
   hsize_t dims[MOST_AXES];
   int8_t *state = NULL;
   size_t count = 1;
   ins_status status = INS_OK;
-  for (size_t i = 0; i < f->n; i++) out->done[i] = true;
-  if (H5Lexists(f->id, "status", H5P_DEFAULT) <= 0) return INS_OK;
-  hid_t set = H5Dopen2(f->id, "status", H5P_DEFAULT);
-  int rank = set < 0 ? -1 : shape_of(set, dims), axis = rank < 0 ? -1 : neuron_axis(f, set, rank);
+  const int rank = shape_of(set, dims), axis = rank < 0 ? -1 : neuron_axis(p, set, rank);
   for (int d = 0; d < rank; d++)
     if (!ins_mul(count, (size_t)dims[d], &count)) status = damaged(f, "status");
   if (rank < 0) status = damaged(f, "status");
-  if (status == INS_OK && axis >= 0 && dims[axis] != f->n)
-    status = ins_fail(INS_ERR_FORMAT,
-                      "%s: damaged: `status` is of %llu neurons, the axis `neuron` of %zu", f->path,
-                      (unsigned long long)dims[axis], f->n);
-  if (status == INS_OK && axis >= 0 && count > (size_t)H5Dget_storage_size(set))
+  if (status != INS_OK || rank == 0)
+    return status == INS_OK ? read_whole_status(f, p, set) : status;
+  if (axis < 0) return INS_OK;
+  if (dims[axis] != f->n)
+    return ins_fail(INS_ERR_FORMAT,
+                    "%s: damaged: `status` is of %llu neurons, the axis `neuron` of %zu", f->path,
+                    (unsigned long long)dims[axis], f->n);
+  if (count > (size_t)H5Dget_storage_size(set)) return damaged(f, "status");
+  status = ins_alloc(count, 1, &state);
+  if (status == INS_OK && H5Dread(set, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, state) < 0)
     status = damaged(f, "status");
-  if (status == INS_OK && axis >= 0) {
-    status = ins_alloc(count, 1, &state);
-    if (status == INS_OK && H5Dread(set, H5T_NATIVE_INT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, state) < 0)
-      status = damaged(f, "status");
-    if (status == INS_OK) mark(out, state, dims, rank, axis);
-  }
+  if (status == INS_OK) mark(p, state, dims, rank, axis);
   ins_free(&state);
+  return status;
+}
+
+/* `status` of the tasks; a neuron with several is done when all of them are. */
+static ins_status read_status(const file *f, place *p) {
+  ins_status status = ins_alloc(f->n, sizeof *p->done, &p->done);
+  for (size_t i = 0; status == INS_OK && i < f->n; i++) p->done[i] = true;
+  if (status != INS_OK || H5Lexists(p->id, "status", H5P_DEFAULT) <= 0) return status;
+  hid_t set = H5Dopen2(p->id, "status", H5P_DEFAULT);
+  status = set < 0 ? damaged(f, "status") : read_states(f, p, set);
   if (set >= 0) H5Dclose(set);
   return status;
 }
@@ -259,27 +304,91 @@ static ins_status open_file(file *f) {
   return ins_fail(INS_ERR_FORMAT, "%s: no results file: HDF5 cannot open it", f->path);
 }
 
-static ins_status find_axis(file *f) {
+/* The scale `neuron` of a place, its length in *n; negative where there is none. */
+static hid_t open_axis(hid_t id, size_t *n) {
   hsize_t dims[MOST_AXES] = {0};
-  f->axis = H5Lexists(f->id, "neuron", H5P_DEFAULT) > 0 ? H5Dopen2(f->id, "neuron", H5P_DEFAULT)
-                                                        : H5I_INVALID_HID;
-  if (f->axis < 0 || H5DSis_scale(f->axis) <= 0 || shape_of(f->axis, dims) != 1)
-    return ins_fail(INS_ERR_MISSING,
-                    "%s: has no axis `neuron` in its root; select reads the results of tuning and "
-                    "of other experiments on neurons",
-                    f->path);
-  if (dims[0] > MOST_NEURONS)
-    return ins_fail(INS_ERR_FORMAT, "%s: damaged: it claims %llu neurons", f->path,
-                    (unsigned long long)dims[0]);
-  f->n = (size_t)dims[0];
-  return INS_OK;
+  if (H5Lexists(id, "neuron", H5P_DEFAULT) <= 0) return H5I_INVALID_HID;
+  hid_t axis = H5Dopen2(id, "neuron", H5P_DEFAULT);
+  if (axis >= 0 && (H5DSis_scale(axis) <= 0 || shape_of(axis, dims) != 1)) {
+    H5Dclose(axis);
+    axis = H5I_INVALID_HID;
+  }
+  *n = (size_t)dims[0];
+  return axis;
 }
 
-static ins_status find_columns(file *f) {
+/* Are its neurons those of the first place? */
+static bool same_neurons(const file *f, hid_t axis) {
+  double *a, *b = NULL;
+  if (ins_alloc(f->n, sizeof *a, &a) != INS_OK) return false;
+  bool same =
+      ins_alloc(f->n, sizeof *b, &b) == INS_OK &&
+      H5Dread(f->places[0].axis, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, a) >= 0 &&
+      H5Dread(axis, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, b) >= 0 &&
+      memcmp(a, b, f->n * sizeof *a) == 0;
+  ins_free(&a);
+  ins_free(&b);
+  return same;
+}
+
+/* Takes the place over with what it holds, if it has the neurons that the others have. */
+static ins_status add_place(file *f, const char *name, hid_t id) {
+  size_t n = 0;
+  hid_t axis = open_axis(id, &n);
+  if (axis >= 0 && f->n_places && (n != f->n || !same_neurons(f, axis))) {
+    H5Dclose(axis);
+    axis = H5I_INVALID_HID;
+  }
+  ins_status status =
+      axis < 0 ? INS_OK : ins_grow(&f->places, &f->places_capacity, f->n_places + 1, sizeof(place));
+  char *copy = axis < 0 || status != INS_OK ? NULL : strdup(name);
+  if (!copy) {
+    if (axis >= 0) H5Dclose(axis);
+    H5Oclose(id);
+    return axis >= 0 && status == INS_OK ? INS_ERR_MEMORY : status;
+  }
+  f->n = n;
+  f->places[f->n_places++] = (place){.name = copy, .id = id, .axis = axis};
+  if (n > MOST_NEURONS)
+    return ins_fail(INS_ERR_FORMAT, "%s: damaged: it claims %zu neurons", f->path, n);
   hsize_t next = 0;
-  if (H5Literate(f->id, H5_INDEX_NAME, H5_ITER_INC, &next, add_column, f) < 0)
+  if (H5Literate(id, H5_INDEX_NAME, H5_ITER_INC, &next, add_column, f) < 0)
     return damaged(f, "the list of variables");
-  return ins_alloc(f->n_columns, sizeof *f->columns, &f->columns);
+  return read_status(f, &f->places[f->n_places - 1]);
+}
+
+typedef struct visit {
+  file *f;
+  ins_status status;
+} visit;
+
+static herr_t visit_group(hid_t root, const char *name, const H5L_info_t *info, void *data) {
+  visit *v = data;
+  H5O_info_t about;
+  if (info->type != H5L_TYPE_HARD ||
+      H5Oget_info_by_name2(root, name, &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0 ||
+      about.type != H5O_TYPE_GROUP)
+    return 0;
+  hid_t group = H5Gopen2(root, name, H5P_DEFAULT);
+  v->status = group < 0 ? damaged(v->f, name) : add_place(v->f, name, group);
+  return v->status == INS_OK ? 0 : -1;
+}
+
+/* The root, and the groups with the same neurons. */
+static ins_status find_places(file *f) {
+  visit v = {f, INS_OK};
+  hsize_t next = 0;
+  hid_t root = H5Gopen2(f->id, "/", H5P_DEFAULT);
+  ins_status status = root < 0 ? damaged(f, "its root") : add_place(f, "", root);
+  if (status == INS_OK && H5Literate(f->id, H5_INDEX_NAME, H5_ITER_INC, &next, visit_group, &v) < 0)
+    status = v.status != INS_OK ? v.status : damaged(f, "the list of groups");
+  if (status == INS_OK && !f->n_places)
+    status =
+        ins_fail(INS_ERR_MISSING,
+                 "%s: has no axis `neuron`; select reads the results of tuning, of populations "
+                 "and of other experiments on neurons",
+                 f->path);
+  return status == INS_OK ? ins_alloc(f->n_columns, sizeof *f->columns, &f->columns) : status;
 }
 
 ins_status ins_neuron_check(const char *path, const char *name, double number) {
@@ -292,7 +401,7 @@ ins_status ins_neuron_check(const char *path, const char *name, double number) {
 static ins_status read_neurons(file *f, ins_neurons *out) {
   const ins_column *column;
   size_t which = 0;
-  while (which < f->n_columns && strcmp(f->names[which], "neuron") != 0) which++;
+  while (which < f->n_columns && strcmp(name_within(f, which), "neuron") != 0) which++;
   if (which == f->n_columns) return damaged(f, "neuron");
   ins_status status = load(f, which, &column);
   for (size_t i = 0; status == INS_OK && i < f->n; i++)
@@ -303,7 +412,12 @@ static ins_status read_neurons(file *f, ins_neurons *out) {
   out->columns = (ins_columns){f->names, f->n_columns, load, f};
   out->session = session_of(f->id);
   status = ins_alloc(f->n, sizeof *out->done, &out->done);
-  return status == INS_OK ? read_status(f, out) : status;
+  if (status != INS_OK) return status;
+  /* Tasks of groups are about what stands there; a neuron is done when the root says so. */
+  const bool root = !f->places[0].name[0];
+  for (size_t i = 0; i < f->n; i++) out->done[i] = root ? f->places[0].done[i] : true;
+  out->n_failed = root ? f->places[0].n_failed : 0;
+  return INS_OK;
 }
 
 ins_status ins_neurons_open(const char *path, ins_neurons *out) {
@@ -311,11 +425,10 @@ ins_status ins_neurons_open(const char *path, ins_neurons *out) {
   *out = (ins_neurons){0};
   ins_status status = ins_alloc(1, sizeof *f, &f);
   if (status != INS_OK) return status;
-  *f = (file){.path = path, .id = H5I_INVALID_HID, .axis = H5I_INVALID_HID};
+  *f = (file){.path = path, .id = H5I_INVALID_HID};
   out->file = f;
   status = open_file(f);
-  if (status == INS_OK) status = find_axis(f);
-  if (status == INS_OK) status = find_columns(f);
+  if (status == INS_OK) status = find_places(f);
   if (status == INS_OK) status = read_neurons(f, out);
   if (status != INS_OK) ins_neurons_close(out);
   return status;
@@ -331,8 +444,15 @@ void ins_neurons_close(ins_neurons *neurons) {
     ins_free(&f->columns[i].numbers);
   }
   if (f) {
-    if (f->axis >= 0) H5Dclose(f->axis);
+    for (size_t k = 0; k < f->n_places; k++) {
+      H5Dclose(f->places[k].axis);
+      H5Oclose(f->places[k].id);
+      free(f->places[k].name);
+      ins_free(&f->places[k].done);
+    }
     if (f->id >= 0) H5Fclose(f->id);
+    ins_free(&f->places);
+    ins_free(&f->place_of);
     ins_free(&f->names);
     ins_free(&f->columns);
   }

@@ -8,7 +8,7 @@
 typedef struct ins_neurons {
   size_t n;
   double *number;  /* [n] the neuron's number in the model */
-  bool *done;      /* [n] all its tasks in the root of the file are done */
+  bool *done;      /* [n] all its tasks in the root of the file are done (true without any) */
   size_t n_failed; /* of those that are not done: neurons with a failed task; others are pending */
   char *session;   /* of the job that made the results; NULL: all sessions, or not known */
   ins_columns columns;
@@ -17,7 +17,8 @@ typedef struct ins_neurons {
 
 /** Opens the results file PATH, which a run may be writing: plain access, no locks. Numbers are
  * read when they are asked for. Variables are those of the root that have the axis `neuron` and no
- * other (texts have that of their letters too), with missing values as NaN.
+ * other (texts have that of their letters too), with missing values as NaN; and as GROUP.NAME those
+ * of groups about the same neurons, NaN where their task is not done.
  * @return INS_OK; INS_ERR_IO (cannot be opened); INS_ERR_FORMAT (no HDF5 file, damaged, numbers of
  * neurons that are none, a `status` of another number of neurons);
  * INS_ERR_MISSING (has no neurons); INS_ERR_MEMORY */

@@ -10,6 +10,9 @@
 
 #include "app.h"
 
+/** What a shell, #SBATCH lines and listings of jobs take as it is, to begin a longer list with. */
+#define INS_SUBMIT_HARMLESS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
 /* ---- what the user says (submit_options.c) --------------------------------------------------- */
 
 /** sbatch options, each as "--name=value" or "--name", the long name also where a letter was given.
@@ -24,6 +27,7 @@ typedef struct ins_submit_order {
   size_t n_jobs, n_overrides;
   ins_sbatch_options given; /* those that were typed, and behind them those of the site */
   size_t n_typed;
+  bool no_plan; /* nothing is measured, no model opened: options say what is asked for */
 } ins_submit_order;
 
 /** Sorts the words of the command line: JOBs, key=value overrides, options of sbatch (known ones
@@ -42,6 +46,12 @@ ins_status ins_sbatch_options_default(ins_sbatch_options *options, const char *f
 /** The value of an option, "" for one without, NULL when it is not there. `name` without dashes. */
 const char *ins_sbatch_option(const ins_sbatch_options *options, const char *name);
 void ins_sbatch_options_clear(ins_sbatch_options *options);
+
+/** Which of ranks, time and memory the options leave open, for people ("--ntasks and --time"); ""
+ * when all is said and nothing has to be measured. Returns out. */
+char *ins_submit_missing(const ins_sbatch_options *options, char *out, size_t size);
+
+/* submit_time.c */
 
 /** Reads a time as Slurm writes it: minutes, M:S, H:M:S, D-H, D-H:M, D-H:M:S; "unlimited" is
  * infinity. False for anything else and for 0. */
@@ -64,6 +74,18 @@ ins_status ins_site_read(const char *file_given, ins_value **site, char **file) 
  * that name is there. */
 ins_status ins_site_options(const ins_value *site, ins_sbatch_options *options) INS_CHECKED;
 
+/** How a job goes on behind its time limit. */
+typedef enum ins_submit_mode {
+  INS_SUBMIT_REQUEUE,
+  INS_SUBMIT_CHAIN,
+  INS_SUBMIT_ONCE
+} ins_submit_mode;
+/** "requeue", "chain" or "no", as the site file and the scripts call them. */
+extern const char *const ins_submit_mode_names[];
+/** What was typed (`chain`, --requeue, --no-requeue), else what the site says. */
+ins_submit_mode ins_submit_mode_of(const ins_value *site, const ins_sbatch_options *given,
+                                   bool chain);
+
 /* ---- jobs and their needs (submit_jobs.c, submit_size.c, submit_path.c) ------------------------
  */
 
@@ -77,7 +99,7 @@ typedef struct ins_submit_needs {
   double seconds;      /* the time asked for */
   double seconds_left; /* what the plan says is left, on that many ranks; 0: not planned */
   int signal_seconds;  /* before the end */
-  size_t links;        /* of a chain; 1: none */
+  size_t links;        /* of a chain that does all of it; 0: not planned */
 } ins_submit_needs;
 
 typedef struct ins_submit_job {
@@ -107,9 +129,10 @@ void ins_submit_jobs_clear(ins_submit_jobs *jobs);
 
 /** How much is left of a job, from its plan. */
 typedef struct ins_submit_left {
-  size_t n_tasks, n_done, n_batches;                    /* batches that are left to be shared */
+  size_t n_tasks, n_done;
+  size_t ranks;                                         /* the most worth asking for */
   double bytes, seconds_per_task;                       /* a rank; the slowest task */
-  double (*seconds_on)(const void *plan, size_t ranks); /* what is left, on so many ranks */
+  double (*seconds_on)(const void *plan, size_t ranks); /* what is left; NULL: not planned */
   const void *plan;
 } ins_submit_left;
 
@@ -137,7 +160,7 @@ typedef struct ins_submit_setting {
   const char *template_name;
   const char *const *run_options; /* [n_run_options] of `insilico run` */
   size_t n_run_options;
-  bool chain; /* asked for on the command line */
+  ins_submit_mode mode;
 } ins_submit_setting;
 
 /** Text of the script, and the arguments of sbatch that cannot stand in it: a value with characters
@@ -146,8 +169,6 @@ typedef struct ins_submit_setting {
  * @return INS_OK; INS_ERR_ARGUMENT (a template with an unknown @NAME@); INS_ERR_MEMORY */
 ins_status ins_submit_script(const ins_submit_setting *setting, const ins_submit_entry *entry,
                              ins_text *script, ins_sbatch_options *arguments) INS_CHECKED;
-/** "requeue", "chain" or "no". */
-const char *ins_submit_mode(const ins_submit_setting *setting);
 /** The files beside the first results of an entry: script, and the log as #SBATCH --output takes
  * it. Free with free(). */
 char *ins_submit_script_path(const ins_submit_entry *entry);
@@ -168,8 +189,9 @@ ins_status ins_template_fill(const char *template, const char *what, const char 
 ins_status ins_submit_write(const char *path, const ins_text *text) INS_CHECKED;
 /** Runs argv[0], no shell in between; *id = the job's number. Free with free(). What the job that
  * we may be in was told by Slurm and MPI is kept from it.
- * @return INS_OK; INS_ERR_MISSING (no such program); INS_ERR_IO (it failed: its own words went to
- *         standard error; or it named no number) */
+ * @return INS_OK: what it says besides goes to standard error; INS_ERR_MISSING (no such program);
+ *         INS_ERR_ARGUMENT (it refused: its words are in the message); INS_ERR_IO (Slurm does not
+ *         answer, or it died, or named no number) */
 ins_status ins_submit_call(char *const *argv, char **id) INS_CHECKED;
 /** The last line of what sbatch --parsable said that is NUMBER or NUMBER;CLUSTER: the number. Free
  * with free(); NULL: none (or out of memory). */
@@ -177,5 +199,14 @@ char *ins_submit_number(const char *said);
 /** Is one of these jobs (numbers with commas) in the queue or running? False, too, where squeue
  * does not know. */
 bool ins_submit_queued(const char *ids);
+
+/* ---- the numbers of the last submission, beside the results (submit_numbers.c) ----------------
+ */
+
+/** Numbers of the jobs that were submitted last for these results, with commas between them; false:
+ * none are known. */
+bool ins_submit_numbers(const char *output, char *ids, size_t size);
+/** Writes them down; trouble is a warning, because the job is submitted all the same. */
+void ins_submit_note(const char *output, const char *ids);
 
 #endif

@@ -111,12 +111,6 @@ static double seconds_on(const void *plan, size_t ranks) {
   return ins_plan_seconds_left(plan, ranks);
 }
 
-static double no_seconds(const void *plan, size_t ranks) {
-  (void)plan;
-  (void)ranks;
-  return 0;
-}
-
 /* Found now, and not by a job that fails after a night in the queue. */
 static ins_status check_output(const ins_submit_job *job) {
   ins_store_facts facts = {0};
@@ -173,7 +167,7 @@ static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
   }
   const ins_submit_left left = {.n_tasks = plan.all.n_tasks,
                                 .n_done = plan.n_done,
-                                .n_batches = ins_plan_batches_left(&plan),
+                                .ranks = ins_plan_ranks_left(&plan),
                                 .bytes = plan.all.bytes,
                                 .seconds_per_task = plan.all.seconds_per_task,
                                 .seconds_on = seconds_on,
@@ -190,17 +184,31 @@ static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
 }
 
 /* All that a plan would say has been said. */
-static bool needs_no_plan(const ins_sbatch_options *given) {
-  return ins_sbatch_option(given, "ntasks") && ins_sbatch_option(given, "time") &&
-         (ins_sbatch_option(given, "mem") || ins_sbatch_option(given, "mem-per-cpu") ||
-          ins_sbatch_option(given, "mem-per-gpu"));
+static bool needs_no_plan(const ins_submit_order *order) {
+  char missing[80];
+  return order->no_plan || !*ins_submit_missing(&order->given, missing, sizeof missing);
+}
+
+/* Whether all of it is there shows without a model. */
+static void look_for_results(ins_submit_job *job) {
+  ins_store_summary summary = {0};
+  if (ins_store_summarise(job->output, false, &summary) == INS_OK) {
+    const char *json = ins_value_text_or(ins_map_get(summary.attributes, "job"), "");
+    job->n_tasks = summary.n_tasks;
+    job->n_done = summary.n_done;
+    job->finished = summary.n_done == summary.n_tasks &&
+                    ins_plan_is_same_job(job->ready.job, json) && was_closed(job->output);
+  }
+  ins_store_summary_clear(&summary);
 }
 
 static ins_status take_given(ins_submit_job *job, const ins_submit_order *order,
                              const ins_value *site) {
-  const ins_submit_left left = {.seconds_on = no_seconds};
-  ins_status status = job->model_waits ? INS_OK : ins_ready_source(&job->ready); /* fetches it */
+  const ins_submit_left left = {.ranks = 1};
+  ins_status status = INS_OK;
+  if (!order->no_plan && !job->model_waits) status = ins_ready_source(&job->ready); /* fetches it */
   ins_model_source_destroy(&job->ready.source);
+  if (status == INS_OK) look_for_results(job);
   return status == INS_OK ? ins_submit_size(&left, &order->given, site, &job->needs) : status;
 }
 
@@ -227,8 +235,7 @@ static ins_status size_job(ins_submit_jobs *jobs, size_t i, const ins_submit_ord
   ins_status status = check_output(job);
   if (status != INS_OK) return status;
   drop_finished(jobs, job);
-  if (needs_no_plan(&order->given))
-    return ins_within(take_given(job, order, site), "%s", job->path);
+  if (needs_no_plan(order)) return ins_within(take_given(job, order, site), "%s", job->path);
   if (can_plan(jobs, job)) return ins_within(plan_job(job, order, site), "%s", job->path);
   if (!job->model_waits) status = ins_ready_source(&job->ready);
   ins_model_source_destroy(&job->ready.source);

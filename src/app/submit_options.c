@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of submit: which words are jobs, which are overrides, which are sbatch's. */
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "insilico/file.h"
 #include "insilico/memory.h"
@@ -247,7 +245,11 @@ static ins_status take_short(ins_sbatch_options *options, const char *const *wor
   const char *word = words[*i], *value = word + 2;
   const struct known *option = find_letter(word[1]);
   if (!option)
-    return ins_fail(INS_ERR_ARGUMENT, "'%.100s' is no option of sbatch that is known here", word);
+    return ins_fail(
+        INS_ERR_ARGUMENT,
+        "'%.100s' is no option of sbatch that is known here; one that is newer is passed "
+        "on by its long name, behind `--`",
+        word);
   ins_status status = refuse_reserved(option->name, strlen(option->name));
   if (status != INS_OK) return status;
   if (!option->value && strspn(value, (const char[]){word[1], 0}) == strlen(value))
@@ -312,7 +314,7 @@ static ins_status check_order(const ins_submit_order *order) {
 
 ins_status ins_submit_read(const ins_arguments *arguments, ins_submit_order *order) {
   const size_t n = arguments->n_words;
-  *order = (ins_submit_order){0};
+  *order = (ins_submit_order){.no_plan = arguments->no_plan};
   ins_status status = ins_alloc(n, sizeof *order->jobs, &order->jobs);
   if (status == INS_OK) status = ins_alloc(n, sizeof *order->overrides, &order->overrides);
   for (size_t i = 0; i < n && status == INS_OK; i++) {
@@ -338,52 +340,24 @@ void ins_submit_order_clear(ins_submit_order *order) {
   ins_sbatch_options_clear(&order->given);
 }
 
-/* ---- times ----------------------------------------------------------------------------------- */
-
-/* Up to three numbers with colons between them; their count, 0 when there is anything else. */
-static int read_numbers(const char *s, double out[3]) {
-  for (int n = 0; n < 3;) {
-    const size_t digits = strspn(s, "0123456789");
-    if (digits == 0 || digits > 9) return 0;
-    out[n++] = strtod(s, NULL); /* stops at the colon */
-    s += digits;
-    if (!*s) return n;
-    if (*s++ != ':') return 0;
-  }
-  return 0;
+static bool has(const ins_sbatch_options *options, const char *name) {
+  return ins_sbatch_option(options, name) != NULL;
 }
 
-bool ins_submit_time(const char *text, double *seconds) {
-  static const double after_day[] = {3600, 60, 1},
-                      clock[4][3] = {{0}, {60}, {60, 1}, {3600, 60, 1}};
-  const char *dash = strchr(text, '-');
-  double part[3], total = 0;
-  if (!strcasecmp(text, "unlimited") || !strcasecmp(text, "infinite")) {
-    *seconds = INFINITY;
-    return true;
-  }
-  if (dash) {
-    const size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 6 || text + digits != dash) return false;
-    total = 86400 * strtod(text, NULL);
-    text = dash + 1;
-  }
-  const int n = read_numbers(text, part);
-  for (int k = 0; k < n; k++) total += part[k] * (dash ? after_day[k] : clock[n][k]);
-  if (n == 0 || !(total > 0)) return false;
-  *seconds = total;
-  return true;
-}
-
-char *ins_submit_time_text(double seconds, char *out, size_t size) {
-  if (!isfinite(seconds)) {
-    snprintf(out, size, "UNLIMITED");
-    return out;
-  }
-  const long s = (long)ceil(seconds), days = s / 86400;
-  if (days)
-    snprintf(out, size, "%ld-%02ld:%02ld:%02ld", days, s / 3600 % 24, s / 60 % 60, s % 60);
-  else
-    snprintf(out, size, "%02ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+char *ins_submit_missing(const ins_sbatch_options *options, char *out, size_t size) {
+  const bool ranks =
+      has(options, "ntasks") || (has(options, "nodes") && has(options, "ntasks-per-node"));
+  const bool memory =
+      has(options, "mem") || has(options, "mem-per-cpu") || has(options, "mem-per-gpu");
+  const char *missing[3];
+  size_t n = 0;
+  if (!ranks) missing[n++] = "--ntasks";
+  if (!has(options, "time")) missing[n++] = "--time";
+  if (!memory) missing[n++] = "--mem-per-cpu";
+  snprintf(out, size, "%s%s%s%s%s", n > 0 ? missing[0] : "",
+           n > 2   ? ", "
+           : n > 1 ? " and "
+                   : "",
+           n > 1 ? missing[1] : "", n > 2 ? " and " : "", n > 2 ? missing[2] : "");
   return out;
 }

@@ -45,13 +45,6 @@ char *ins_submit_log_path(const ins_submit_entry *entry) {
 
 /* ---- options of sbatch ----------------------------------------------------------------------- */
 
-const char *ins_submit_mode(const ins_submit_setting *setting) {
-  const char *mode = ins_value_text_or(ins_map_get(setting->site, "requeue"), "requeue");
-  if (setting->chain || strcmp(mode, "chain") == 0) return "chain";
-  if (ins_sbatch_option(&setting->order->given, "no-requeue")) return "no";
-  return ins_sbatch_option(&setting->order->given, "requeue") ? "requeue" : mode;
-}
-
 /* Letters, digits and little else: it names the job in listings. */
 static char *job_name(const ins_submit_entry *entry) {
   const char *slash = strrchr(member(entry, 0)->output, '/');
@@ -59,7 +52,7 @@ static char *job_name(const ins_submit_entry *entry) {
   char *dot = name ? strrchr(name, '.') : NULL;
   if (dot && dot > name) *dot = '\0';
   for (char *s = name; s && *s; s++)
-    if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *s)) *s = '_';
+    if (!strchr(INS_SUBMIT_HARMLESS, *s)) *s = '_';
   return name;
 }
 
@@ -105,7 +98,7 @@ static ins_status size_options(const ins_submit_needs *needs, ins_sbatch_options
  * and the script knows that it was the limit. */
 static ins_status turn_options(const ins_submit_setting *setting, const ins_submit_entry *entry,
                                ins_sbatch_options *options) {
-  const bool requeue = !strcmp(ins_submit_mode(setting), "requeue");
+  const bool requeue = setting->mode == INS_SUBMIT_REQUEUE;
   ins_status status =
       ins_sbatch_options_default(options, "--signal=B:USR1@%d", entry->needs.signal_seconds);
   if (status == INS_OK) status = ins_sbatch_options_default(options, "--open-mode=append");
@@ -148,8 +141,7 @@ static ins_status all_options(const ins_submit_setting *setting, const ins_submi
 
 /* #SBATCH lines have rules of their own for quotes, comments and backslashes. */
 static bool fits_directive(const char *option) {
-  return strspn(option, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                        "_-./:,=@%+*[]") == strlen(option);
+  return strspn(option, INS_SUBMIT_HARMLESS "/:,=@%+*[]") == strlen(option);
 }
 
 /* Variables of the environment (SBATCH_...) outdo lines of the script, and arguments outdo both.
@@ -302,7 +294,7 @@ static ins_status add_texts(const ins_submit_setting *setting, const ins_submit_
     ins_text_add_quoted(&gaps[DIRECTORY], setting->directory);
     ins_text_add_quoted(&gaps[LAUNCHER], setting->launcher ? setting->launcher : launcher);
     ins_text_add_quoted(&gaps[MPI], ins_value_text_or(ins_map_get(setting->site, "mpi"), "pmix"));
-    ins_text_add_quoted(&gaps[REQUEUE], ins_submit_mode(setting));
+    ins_text_add_quoted(&gaps[REQUEUE], ins_submit_mode_names[setting->mode]);
     ins_text_add(&gaps[RUNNER], "%s", ins_template_runner);
     add_modules(ins_map_get(setting->site, "modules"), &gaps[MODULES]);
     add_lines(ins_map_get(setting->site, "before"), &gaps[BEFORE]);

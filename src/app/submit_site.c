@@ -180,6 +180,18 @@ static ins_status check_run(const ins_value *site) {
   return INS_OK;
 }
 
+const char *const ins_submit_mode_names[] = {
+    [INS_SUBMIT_REQUEUE] = "requeue", [INS_SUBMIT_CHAIN] = "chain", [INS_SUBMIT_ONCE] = "no"};
+
+ins_submit_mode ins_submit_mode_of(const ins_value *site, const ins_sbatch_options *given,
+                                   bool chain) {
+  const char *mode = ins_value_text_or(ins_map_get(site, "requeue"), "requeue");
+  if (chain || strcmp(mode, "chain") == 0) return INS_SUBMIT_CHAIN;
+  if (ins_sbatch_option(given, "no-requeue")) return INS_SUBMIT_ONCE;
+  if (ins_sbatch_option(given, "requeue")) return INS_SUBMIT_REQUEUE;
+  return strcmp(mode, "no") == 0 ? INS_SUBMIT_ONCE : INS_SUBMIT_REQUEUE;
+}
+
 ins_status ins_site_options(const ins_value *site, ins_sbatch_options *options) {
   const char *partition = ins_value_text_or(ins_map_get(site, "partition"), NULL);
   const char *account = ins_value_text_or(ins_map_get(site, "account"), NULL);

@@ -13,9 +13,6 @@ static const double time_margin = 1.5, memory_margin = 1.25;
 static const double start_seconds = 300;
 /* The program, MPI and HDF5 take this before any model is there. */
 enum { PROGRAM_MIB = 256 };
-/* A rank with less work than this is not worth the waiting for it. */
-static const double least_work_seconds = 60;
-
 /* `range`: "2-4" is 2. */
 static ins_status count_of(const ins_sbatch_options *given, const char *name, bool range,
                            size_t *out) {
@@ -37,16 +34,9 @@ static double time_of(const ins_value *site, const char *key) {
   return seconds;
 }
 
-/* The most worth asking for: eight batches and a minute of work for each. */
-static size_t worth_asking(const ins_submit_left *left, size_t most) {
-  const double batches = floor((double)left->n_batches / 8);
-  const double busy = ceil(left->seconds_on(left->plan, 1) / least_work_seconds);
-  const double ranks = fmin(fmin(batches, busy), (double)most);
-  return ranks < 1 ? 1 : (size_t)ranks;
-}
-
 static ins_status choose_ranks(const ins_submit_left *left, const ins_sbatch_options *given,
                                const ins_value *site, size_t *ranks) {
+  const size_t most = (size_t)ins_value_int_or(ins_map_get(site, "max_ranks"), 128);
   size_t nodes, per_node;
   ins_status status = count_of(given, "ntasks", false, ranks);
   if (status == INS_OK) status = count_of(given, "nodes", true, &nodes);
@@ -55,7 +45,7 @@ static ins_status choose_ranks(const ins_submit_left *left, const ins_sbatch_opt
   if (nodes && per_node)
     *ranks = nodes * per_node;
   else
-    *ranks = worth_asking(left, (size_t)ins_value_int_or(ins_map_get(site, "max_ranks"), 128));
+    *ranks = left->ranks < most ? left->ranks : most;
   if (*ranks < nodes) *ranks = nodes; /* one that is paid for should not stand idle */
   return INS_OK;
 }
@@ -92,10 +82,11 @@ ins_status ins_submit_size(const ins_submit_left *left, const ins_sbatch_options
   ins_status status = choose_ranks(left, given, site, &needs->ranks);
   if (status != INS_OK) return status;
   /* However little is left, the last task takes its time. */
-  needs->seconds_left = fmax(left->seconds_on(left->plan, needs->ranks),
-                             left->n_done < left->n_tasks ? left->seconds_per_task : 0);
+  if (left->seconds_on)
+    needs->seconds_left = fmax(left->seconds_on(left->plan, needs->ranks),
+                               left->n_done < left->n_tasks ? left->seconds_per_task : 0);
   needs->mib_per_rank = (size_t)ceil(left->bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
   status = choose_time(given, site, needs);
-  if (status == INS_OK) needs->links = links_of(needs, site);
+  if (status == INS_OK && left->seconds_on) needs->links = links_of(needs, site);
   return status;
 }

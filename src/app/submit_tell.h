@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/** One call of `insilico submit`, and what it answers. Private to the room. */
+/** One call of `insilico submit`: what it is given (submit_setup.c), and what it answers
+ * (submit_tell.c). Private to the room. */
 #ifndef INSILICO_APP_SUBMIT_TELL_H
 #define INSILICO_APP_SUBMIT_TELL_H
 
@@ -18,19 +19,39 @@ typedef struct ins_submission {
   char program[PATH_MAX], directory[PATH_MAX];
   const char *run_options[2];
   size_t links;           /* of every chain, if given; 0: as the plan says */
+  size_t n_entries;       /* how many scripts there are */
   char **handle;          /* [jobs.n] what Slurm calls the (last) job of each, once submitted */
   ins_text json, numbers; /* of the answer; all that sbatch gave, with spaces */
 } ins_submission;
 
+/** Reads the command line, the site file and the template into s, of which `arguments` is set.
+ * Clear it in any case.
+ * @return INS_OK; INS_ERR_ARGUMENT; INS_ERR_IO, INS_ERR_MEMORY */
+ins_status ins_submit_set_up(ins_submission *s) INS_CHECKED;
+/** Is the script one that can be handed to Slurm? */
+bool ins_submit_for_slurm(const ins_submission *s);
+
+/** What is made of an entry. */
+typedef struct ins_submit_made {
+  char *script_path, *log;
+  ins_text script;
+  ins_sbatch_options arguments, call; /* those of sbatch; the whole of its (first) command */
+  char **ids;                         /* [n_ids] numbers that Slurm gave, one a link */
+  size_t n_ids;
+} ins_submit_made;
+
+/** In a dry run: the script to standard output (with a line that names it, where there are
+ * several), and what it asks for to standard error. */
+void ins_submit_show(const ins_submission *s, const ins_submit_entry *entry,
+                     const ins_submit_made *made);
 /** The command that hands a script over, to standard error. */
 void ins_submit_print_call(const ins_sbatch_options *argv);
 /** For people: what was submitted, what it asks for, where to look. */
-void ins_submit_tell(const ins_submission *s, const ins_submit_entry *entry, const char *script,
-                     const char *log, char *const *ids, size_t n_ids);
-/** For scripts, into s->json: one object a job; `call` is that of its (first) sbatch. */
-void ins_submit_add_json(ins_submission *s, const ins_submit_entry *entry, const char *path,
-                         const char *log, const ins_text *script, const ins_sbatch_options *call,
-                         char *const *ids, size_t n_ids);
+void ins_submit_tell(const ins_submission *s, const ins_submit_entry *entry,
+                     const ins_submit_made *made);
+/** For scripts, into s->json: one object a job. */
+void ins_submit_add_json(ins_submission *s, const ins_submit_entry *entry,
+                         const ins_submit_made *made);
 /** That a job has nothing left to do, for either. */
 void ins_submit_tell_finished(ins_submission *s, const ins_submit_job *job);
 /** Prints s->json, and with a status other than INS_OK the message. */

@@ -10,7 +10,7 @@
 #define INSILICO_EXPERIMENT_RECEPTIVE_FIELD_H
 
 #include "insilico/experiment.h"
-#include "insilico/population.h"
+#include "insilico/selection.h"
 
 /** How fields are found: keys `method` (gradient: the derivative of one output frame to the
  * stimulus at grey, or averaged over `samples` noise stimuli; sta: spike-triggered average of

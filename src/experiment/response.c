@@ -7,7 +7,7 @@
 #include "insilico/clock.h"
 #include "insilico/memory.h"
 #include "kinds.h"
-#include "insilico/population.h"
+#include "insilico/selection.h"
 
 typedef struct response {
   const ins_experiment_context *context;

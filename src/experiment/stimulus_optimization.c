@@ -11,7 +11,7 @@
 #include "insilico/memory.h"
 #include "insilico/optimise.h"
 #include "kinds.h"
-#include "insilico/population.h"
+#include "insilico/selection.h"
 
 enum { NEURON_AXIS, SEED_AXIS, FIRST_SWEEP_AXIS };
 

@@ -15,9 +15,9 @@
 #define INSILICO_EXPERIMENT_TUNING_PARTS_H
 
 #include "insilico/generator.h"
+#include "insilico/noise.h"
 #include "insilico/tuning.h"
 #include "receptive_field.h"
-#include "response_noise.h"
 
 enum { INS_TUNING_PARAMETERS = 12, INS_TUNING_REFERENCES = 12, INS_TUNING_CURVES = 12 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "insilico/job.h"
 
@@ -71,7 +72,7 @@ static const ins_key neuron_keys[] = {{.name = "group",
 
 /* How the results file is made and accessed. All but `alignment` leaves its bytes as they are, and
  * is not recorded in it. */
-static const ins_key io_keys[] = {
+const ins_key ins_job_io_keys[] = {
     {.name = "stripe_count",
      .type = INS_KEY_INT,
      .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES,
@@ -101,10 +102,7 @@ static const ins_key io_keys[] = {
 
 /* The job as a whole has one value of each: none of them can be swept. */
 const ins_key ins_job_common_keys[] = {
-    {.name = "experiment",
-     .type = INS_KEY_TEXT,
-     .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,
-     .doc = "what to compute; see `insilico list experiments`"},
+    INS_JOB_EXPERIMENT_KEY,
     {.name = "model",
      .type = INS_KEY_GROUP,
      .flags = INS_KEY_REQUIRED | INS_KEY_SHORTHAND | INS_KEY_SHAPES,
@@ -124,25 +122,19 @@ const ins_key ins_job_common_keys[] = {
      .type = INS_KEY_FREE,
      .flags = INS_KEY_NULLABLE,
      .doc = "dotted keys with lists of values; each becomes an axis of the results"},
-    {.name = "seed",
-     .type = INS_KEY_INT,
-     .fallback = "0",
-     .flags = INS_KEY_SHAPES,
-     .min = 0,
-     .max = INFINITY,
-     .doc = "key of all random numbers of the job"},
+    INS_JOB_SEED_KEY,
     {.name = "compat",
      .type = INS_KEY_BOOL,
      .fallback = "false",
      .flags = INS_KEY_SHAPES,
      .doc = "do as openretina does where it is known to differ"},
-    {.name = "output",
-     .type = INS_KEY_TEXT,
-     .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,
-     .doc = "the results file to write"},
-    {.name = "io",
-     .type = INS_KEY_GROUP,
-     .flags = INS_KEY_SHAPES | INS_KEY_AXIS,
-     .children = io_keys,
-     .doc = "how the results file is laid out on the disk and written"},
+    INS_JOB_OUTPUT_KEY,
+    INS_JOB_IO_KEY,
     {0}};
+
+const ins_key *ins_job_common_keys_of(const ins_variant *experiment) {
+  static const ins_key none[] = {{0}};
+  for (const ins_key *key = experiment->keys; key && key->name; key++)
+    if (strcmp(key->name, "experiment") == 0) return none;
+  return ins_job_common_keys;
+}

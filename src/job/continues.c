@@ -103,7 +103,8 @@ static ins_status read_json(const char *json, const char *what, ins_value **out)
 }
 
 ins_status ins_job_continues(const ins_job *job, const char *old_json) {
-  comparison c = {job, {.common = ins_job_common_keys, .own = job->experiment->keys}};
+  comparison c = {
+      job, {.common = ins_job_common_keys_of(job->experiment), .own = job->experiment->keys}};
   ins_text json = {0};
   ins_value *old = NULL, *new = NULL;
   ins_status status = read_json(old_json, "the job recorded in the results", &old);

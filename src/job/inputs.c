@@ -44,7 +44,8 @@ static ins_status walk_children(const walk *w, const char *path, ins_value *valu
 }
 
 static ins_tables tables_of(const ins_job *job) {
-  return (ins_tables){.common = ins_job_common_keys, .own = job->experiment->keys};
+  return (ins_tables){.common = ins_job_common_keys_of(job->experiment),
+                      .own = job->experiment->keys};
 }
 
 static ins_status hide(void *context, const char *path, ins_value **slot) {

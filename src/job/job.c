@@ -11,7 +11,8 @@
 #include "job/sweep.h"
 
 static ins_tables tables_of(const ins_job *job) {
-  return (ins_tables){.common = ins_job_common_keys, .own = job->experiment->keys};
+  return (ins_tables){.common = ins_job_common_keys_of(job->experiment),
+                      .own = job->experiment->keys};
 }
 
 /* ---- the experiment -----------------------------------------------------------------------------
@@ -93,6 +94,7 @@ static bool is_given(const ins_value *value) {
 
 static ins_status check_model(const ins_job *job) {
   char place[512];
+  if (ins_job_common_keys_of(job->experiment) != ins_job_common_keys) return INS_OK;
   const ins_value *given = ins_map_get(job->document, "model");
   const ins_value *model = ins_map_get(job->settings, "model");
   const bool file = is_given(ins_map_get(model, "file")),

@@ -39,6 +39,7 @@ static const struct {
     {"model_sha256", "model"},
     {"stimulus_sha256", "stimulus file"},
     {"plugin_sha256", "plug-in"},
+    {"data_sha256", "results file that is read"},
 };
 
 /* The path was agreed before the lock was held: another run may have begun the file in between. */

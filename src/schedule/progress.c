@@ -59,6 +59,7 @@ static void describe(const progress *p, ins_text *out) {
     if (finished < p->n_tasks)
       ins_text_add(out, "  %s left", ins_text_duration(left, duration, sizeof duration));
   }
+  if (p->under_way > 0) ins_text_add(out, "  %.0f %% of the next", 100 * p->under_way);
   if (p->merit && isfinite(p->best)) ins_text_add(out, "  best %s %.4g", p->merit, p->best);
   if (p->n_failed) ins_text_add(out, "  %zu failed", p->n_failed);
 }
@@ -67,7 +68,7 @@ static void describe(const progress *p, ins_text *out) {
 static void draw(const progress *p, ins_text *out) {
   static const char *const eighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
   size_t finished = p->n_kept + p->n_done + p->n_failed;
-  double share = p->n_tasks ? (double)finished / (double)p->n_tasks : 1;
+  double share = p->n_tasks ? ((double)finished + p->under_way) / (double)p->n_tasks : 1;
   int cells = (int)(share * BAR * 8 + 1e-9), full = cells / 8;
   ins_text_add(out, "\r\033[K");
   for (int i = 0; i < full; i++) ins_text_add(out, "█");

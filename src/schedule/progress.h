@@ -8,6 +8,7 @@
 
 typedef struct progress {
   size_t n_tasks, n_kept, n_done, n_failed;
+  double under_way;          /* share of a task that all ranks compute together */
   double best;               /* of the stage; NaN: none yet */
   const char *merit, *stage; /* names; stage NULL: there is only one */
   double start, last_shown;

@@ -123,10 +123,11 @@ static ins_status work_until_sure(run *r, office *o, ins_run_report *report) {
 static ins_status run_stage(run *r, const ins_results *results, office *o, ins_run_report *report) {
   ins_status status = begin(r, results);
   if (status != INS_OK) return status;
-  status = work_until_sure(r, o, report);
+  status = r->experiment->together ? work_together(r, o, report) : work_until_sure(r, o, report);
   if (r->lost) return status;
   /* From here on everybody may read what anybody wrote. */
-  if (status == INS_OK && (r->layout->reduced >= 0 || r->stage + 1 < r->stages.n))
+  if (status == INS_OK && !r->experiment->together &&
+      (r->layout->reduced >= 0 || r->stage + 1 < r->stages.n))
     status = ins_store_sync(r->store);
   if (status == INS_OK) status = sum_up(r);
   if (status == INS_OK && r->rank == 0) status = tell_failures(r, report);
@@ -190,6 +191,10 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
   ins_agree_patience(2 * PATIENCE * options->deadline_s);
   r.team = team_of(r.size, r.rank, options->group > 0 ? options->group : INS_RANKS_A_FOREMAN);
   ins_status status = ins_agree(comm, set_up(&r));
+  if (status == INS_OK && experiment->together) {
+    const ins_collective *collective = experiment->together;
+    status = collective->check(r.state, comm);
+  }
   if (status == INS_OK)
     status = ins_agree(comm, r.rank == 0 ? prepare_file(&r, attributes, &o) : INS_OK);
   if (status == INS_OK)

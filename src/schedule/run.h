@@ -105,6 +105,9 @@ ins_status master_loop(run *r, office *o, ins_run_report *report) INS_CHECKED;
 
 hand_terms terms_of(const run *r);
 
+/** The stage, where all ranks compute it together. Collective. */
+ins_status work_together(run *r, office *o, ins_run_report *report) INS_CHECKED;
+
 /* ---- phases in which all ranks meet ---------------------------------------------------------- */
 
 /** What is there already: every rank verifies a share, rank 0 learns what is left, of all stages or

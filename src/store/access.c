@@ -88,6 +88,19 @@ static ins_status fault_at(const ins_store *store, const char *site, size_t firs
   return INS_OK;
 }
 
+/* What keeps the books of n consecutive tasks; the checksum last, so that without it nothing
+ * counts.
+ */
+static ins_status write_marks(ins_store *store, const ins_rows *rows, size_t first, size_t n,
+                              const int8_t *error, const int8_t *state, const uint64_t *checksum) {
+  ins_status status = write_books(store, &rows->error, first, n, error);
+  if (status == INS_OK) status = fault_at(store, "store.write.status", first, n);
+  if (status == INS_OK) status = write_books(store, &rows->status, first, n, state);
+  if (status == INS_OK) status = fault_at(store, "store.write.checksum", first, n);
+  if (status == INS_OK) status = write_books(store, &rows->checksum, first, n, checksum);
+  return status;
+}
+
 /* n consecutive tasks, the first of them `first`, number k of those that are written; data first,
  * checksums last. */
 static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n, size_t first,
@@ -102,12 +115,8 @@ static ins_status write_run(ins_store *store, const stage *s, size_t k, size_t n
     /* Once the first variable is there: what is left then is half a row. */
     if (v == 0 && status == INS_OK) status = fault_at(store, "store.write", first, n);
   }
-  if (status == INS_OK) status = write_books(store, &s->rows.error, first, n, m->error + k);
-  if (status == INS_OK) status = fault_at(store, "store.write.status", first, n);
-  if (status == INS_OK) status = write_books(store, &s->rows.status, first, n, m->status + k);
-  if (status == INS_OK) status = fault_at(store, "store.write.checksum", first, n);
-  if (status == INS_OK) status = write_books(store, &s->rows.checksum, first, n, m->checksum + k);
-  return status;
+  if (status != INS_OK) return status;
+  return write_marks(store, &s->rows, first, n, m->error + k, m->status + k, m->checksum + k);
 }
 
 static ins_status no_stage(const ins_store *store, size_t number) {
@@ -144,6 +153,61 @@ static bool is_variable(const stage *s, int variable) {
   return variable >= 0 && variable < s->layout->n_variables;
 }
 
+/* Places are in the order of PER_TASK variables. */
+static const ins_place *place_of(const stage *s, int variable) {
+  int k = 0;
+  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_PER_TASK)
+    return NULL;
+  for (int v = 0; v < variable; v++) k += s->layout->variables[v].scope == INS_PER_TASK;
+  return &s->rows.place[k];
+}
+
+static ins_status no_place(const ins_store *store, int variable) {
+  return ins_fail(INS_ERR_INTERNAL, "%s: variable %d has no rows of tasks", store->path, variable);
+}
+
+/* Are elements [first, first + count) of a row of task `task` there? */
+static ins_status check_part(const ins_store *store, const stage *s, int variable,
+                             const ins_place *place, size_t task, size_t first, size_t count) {
+  const size_t row = ins_layout_row(s->layout, variable);
+  if (first > row || count > row - first)
+    return ins_fail(INS_ERR_INTERNAL, "%s: %s: elements %zu to %zu of %zu", store->path,
+                    place->name, first, first + count, row);
+  if (task >= s->rows.n_tasks)
+    return ins_fail(INS_ERR_INTERNAL, "%s: %s: task %zu of %zu", store->path, place->name, task,
+                    s->rows.n_tasks);
+  return INS_OK;
+}
+
+/* ---- rows that no rank holds -------------------------------------------------------------------
+ */
+
+ins_status ins_store_write_part(ins_store *store, size_t number, int variable, size_t task,
+                                size_t first, size_t count, const void *data) {
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  const ins_place *place = place_of(s, variable);
+  if (!place) return no_place(store, variable);
+  const size_t size = ins_dtype_size(s->layout->variables[variable].dtype);
+  ins_status status = check_part(store, s, variable, place, task, first, count);
+  if (status != INS_OK) return status;
+  return write_at(store, place->offset + (uint64_t)task * place->row_bytes + first * size,
+                  count * size, data);
+}
+
+ins_status ins_store_seal(ins_store *store, size_t number, size_t task) {
+  const int8_t error = INS_OK, done = INS_TASK_DONE;
+  uint64_t sum;
+  if (number >= store->n) return no_stage(store, number);
+  const stage *s = &store->stages[number];
+  if (task >= s->rows.n_tasks)
+    return ins_fail(INS_ERR_INTERNAL, "%s: task %zu of %zu", store->path, task, s->rows.n_tasks);
+  ins_status status = fault_at(store, "store.write", task, 1);
+  if (status == INS_OK) status = ins_rows_sum(&s->rows, task, INS_OK, &sum);
+  if (status != INS_OK) return status;
+  return write_marks(store, &s->rows, task, 1, &error, &done, &sum);
+}
+
 ins_status ins_store_write_summary(ins_store *store, size_t number, int variable, size_t group,
                                    const void *row) {
   if (number >= store->n) return no_stage(store, number);
@@ -173,15 +237,6 @@ ins_status ins_store_states(ins_store *store, size_t number, size_t n, const siz
   return ins_rows_states(&store->stages[number].rows, n, task, state);
 }
 
-/* Places are in the order of PER_TASK variables. */
-static const ins_place *place_of(const stage *s, int variable) {
-  int k = 0;
-  if (!is_variable(s, variable) || s->layout->variables[variable].scope != INS_PER_TASK)
-    return NULL;
-  for (int v = 0; v < variable; v++) k += s->layout->variables[v].scope == INS_PER_TASK;
-  return &s->rows.place[k];
-}
-
 static bool fault_among(size_t k, size_t end, const size_t *task) {
   for (errno = 0; k < end; k++)
     if (ins_fault("store.read", (long)task[k])) return true;
@@ -199,18 +254,12 @@ ins_status ins_store_read(ins_store *store, size_t number, int variable, size_t 
   if (number >= store->n) return no_stage(store, number);
   const stage *s = &store->stages[number];
   const ins_place *place = place_of(s, variable);
-  if (!place)
-    return ins_fail(INS_ERR_INTERNAL, "%s: variable %d has no rows of tasks", store->path,
-                    variable);
+  if (!place) return no_place(store, variable);
   const size_t row = ins_layout_row(s->layout, variable);
   const size_t size = ins_dtype_size(s->layout->variables[variable].dtype), piece = count * size;
-  if (first > row || count > row - first)
-    return ins_fail(INS_ERR_INTERNAL, "%s: %s: elements %zu to %zu of %zu", store->path,
-                    place->name, first, first + count, row);
   for (size_t k = 0, end; k < n; k = end) {
-    if (task[k] >= s->rows.n_tasks)
-      return ins_fail(INS_ERR_INTERNAL, "%s: %s: task %zu of %zu", store->path, place->name,
-                      task[k], s->rows.n_tasks);
+    ins_status status = check_part(store, s, variable, place, task[k], first, count);
+    if (status != INS_OK) return status;
     end = k + 1;
     while (count == row && end < n && task[end] == task[end - 1] + 1 && task[end] < s->rows.n_tasks)
       end++;

@@ -8,6 +8,7 @@
 #include "insilico/hash.h"
 #include "insilico/memory.h"
 #include "parts.h"
+#include "rows.h"
 
 static ins_value *read_texts(hid_t dataset, const hsize_t *dims) {
   size_t n = dims[0], width = dims[1], bytes;
@@ -40,6 +41,15 @@ static bool is_placeholder(hid_t dataset) {
          !strncmp(name, INS_STORE_PLACEHOLDER, strlen(INS_STORE_PLACEHOLDER));
 }
 
+/* Whoever wrote the file, no more is read than there is in it. */
+static bool is_there(hid_t file, const char *name, hid_t type, const hsize_t *dims, int rank) {
+  uint64_t offset;
+  size_t bytes = H5Tget_size(type);
+  for (int d = 0; d < rank; d++)
+    if (!ins_mul(bytes, (size_t)dims[d], &bytes)) return false;
+  return ins_rows_offset(file, name, bytes, &offset);
+}
+
 ins_status ins_coordinates_read(hid_t file, const char *name, size_t *length, ins_value **out) {
   hsize_t dims[2] = {0, 0};
   bool done = false;
@@ -50,6 +60,7 @@ ins_status ins_coordinates_read(hid_t file, const char *name, size_t *length, in
   int rank = H5Sget_simple_extent_ndims(space);
   if (rank == 1 || rank == 2) {
     H5Sget_simple_extent_dims(space, dims, NULL);
+    if (!is_there(file, name, type, dims, rank)) rank = 0;
     bool texts = rank == 2 && H5Tget_class(type) == H5T_STRING && H5Tget_size(type) == 1;
     bool placeholder = rank == 1 && is_placeholder(dataset);
     if (texts)

@@ -173,12 +173,15 @@ static bool has_mark(const char *path) {
   return found >= 2;
 }
 
+/* Links to elsewhere are not followed, and groups not beyond those of stages: in a file of somebody
+ * else's one may lead back to where it lies. `data`: are these links of the root? */
 static herr_t try_opening(hid_t group, const char *name, const H5L_info_t *info, void *data) {
-  (void)info;
+  bool in_group = false;
+  if (info->type != H5L_TYPE_HARD) return 0;
   hid_t object = H5Oopen(group, name, H5P_DEFAULT);
   if (object < 0) return -1;
-  bool opens = H5Iget_type(object) != H5I_GROUP ||
-               H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, data) >= 0;
+  bool opens = H5Iget_type(object) != H5I_GROUP || !*(bool *)data ||
+               H5Literate(object, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, &in_group) >= 0;
   return H5Oclose(object) >= 0 && opens ? 0 : -1;
 }
 
@@ -204,6 +207,7 @@ typedef struct glance {
 /* Every object is opened, because HDF5 notices damaged headers only then. */
 static glance look_inside(const char *path) {
   glance seen = {0};
+  bool in_root = true;
   hid_t file = ins_h5_open_plain(path);
   if (file < 0) return seen;
   /* A damaged header of the root is noticed here; asked again, HDF5 goes by the part that it could
@@ -211,8 +215,8 @@ static glance look_inside(const char *path) {
   seen.opens = H5Aexists(file, "results_format") >= 0;
   ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
   seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
-  seen.complete =
-      H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, NULL) >= 0 && has_books(file);
+  seen.complete = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, &in_root) >= 0 &&
+                  has_books(file);
   ins_value_destroy(&format);
   H5Fclose(file);
   return seen;

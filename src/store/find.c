@@ -56,13 +56,14 @@ typedef struct told {
   ins_place status, error, checksum;
 } told;
 
-static ins_status tell_stage(const ins_store *store, stage *s, MPI_Comm comm, bool tells) {
-  ins_rows *rows = &s->rows;
+ins_status ins_rows_tell(MPI_Comm comm, const char *path, ins_rows *rows) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
   told t = {rows->n_tasks, rows->seed,  rows->row_bytes, (uint64_t)rows->n,
             rows->status,  rows->error, rows->checksum};
   MPI_Bcast(&t, sizeof t, MPI_BYTE, 0, comm);
   ins_status status = INS_OK;
-  if (!tells) {
+  if (rank) {
     *rows = (ins_rows){.fd = -1,
                        .n_tasks = t.n_tasks,
                        .seed = t.seed,
@@ -71,15 +72,20 @@ static ins_status tell_stage(const ins_store *store, stage *s, MPI_Comm comm, bo
                        .status = t.status,
                        .error = t.error,
                        .checksum = t.checksum};
-    rows->path = strdup(store->path);
+    rows->path = strdup(path);
     status = rows->path ? ins_alloc(t.n, sizeof *rows->place, &rows->place)
-                        : ins_fail(INS_ERR_MEMORY, "out of memory opening %s", store->path);
+                        : ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
   }
   status = ins_agree(comm, status);
   if (status != INS_OK) return status;
   MPI_Bcast(rows->place, (int)(t.n * sizeof *rows->place), MPI_BYTE, 0, comm);
-  MPI_Bcast(s->offset, s->layout->n_variables, MPI_UINT64_T, 0, comm);
-  return tells ? INS_OK : ins_rows_reopen(rows);
+  return rank ? ins_rows_reopen(rows) : INS_OK;
+}
+
+static ins_status tell_stage(const ins_store *store, stage *s, MPI_Comm comm) {
+  ins_status status = ins_agree(comm, ins_rows_tell(comm, store->path, &s->rows));
+  if (status == INS_OK) MPI_Bcast(s->offset, s->layout->n_variables, MPI_UINT64_T, 0, comm);
+  return status;
 }
 
 ins_status ins_store_find(ins_store *store, MPI_Comm comm) {
@@ -88,6 +94,6 @@ ins_status ins_store_find(ins_store *store, MPI_Comm comm) {
   MPI_Comm_size(comm, &size);
   ins_status status = ins_agree(comm, rank == 0 ? find_all(store) : INS_OK);
   for (size_t k = 0; k < store->n && status == INS_OK && size > 1; k++)
-    status = ins_agree(comm, tell_stage(store, &store->stages[k], comm, rank == 0));
+    status = tell_stage(store, &store->stages[k], comm);
   return status;
 }

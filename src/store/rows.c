@@ -190,26 +190,41 @@ typedef struct slab {
 } slab;
 
 /* Rows larger than a slab are hashed in pieces: memory stays bounded whatever a task leaves behind.
- */
-static bool hash_in_pieces(slab *s, size_t task, ins_status code, uint64_t *out) {
-  const ins_rows *rows = s->rows;
-  begin(&s->hash, rows->seed, task, code);
+ * `block` holds one. False: they cannot be read. */
+static bool hash_in_pieces(const ins_rows *rows, ins_xxh *hash, uint8_t *block, size_t task,
+                           ins_status code, uint64_t *out) {
+  begin(hash, rows->seed, task, code);
   for (int v = 0; v < rows->n; v++) {
     size_t bytes = rows->place[v].row_bytes;
     for (size_t at = 0; at < bytes; at += SLAB) {
       size_t n = bytes - at < SLAB ? bytes - at : SLAB;
-      if (!ins_rows_read(rows, rows->place[v].offset + (uint64_t)task * bytes + at, n, s->block))
+      if (!ins_rows_read(rows, rows->place[v].offset + (uint64_t)task * bytes + at, n, block))
         return false;
-      ins_xxh_add(&s->hash, s->block, n);
+      ins_xxh_add(hash, block, n);
     }
   }
-  *out = ins_xxh_end(&s->hash);
+  *out = ins_xxh_end(hash);
   return true;
+}
+
+ins_status ins_rows_sum(const ins_rows *rows, size_t task, ins_status code, uint64_t *out) {
+  const size_t most = rows->row_bytes < SLAB ? rows->row_bytes : SLAB;
+  ins_xxh hash = {0};
+  uint8_t *block = NULL;
+  ins_status status = ins_alloc(most, 1, &block);
+  if (status == INS_OK) status = ins_xxh_create(&hash);
+  if (status == INS_OK && !hash_in_pieces(rows, &hash, block, task, code, out))
+    status = ins_fail(INS_ERR_IO, "%s: task %zu cannot be read: %s", rows->path, task,
+                      errno ? strerror(errno) : "the file ends too early");
+  if (hash.state) ins_xxh_destroy(&hash);
+  ins_free(&block);
+  return status;
 }
 
 static bool hash_task(slab *s, size_t k, ins_status code, uint64_t *out) {
   const ins_rows *rows = s->rows;
-  if (rows->row_bytes > SLAB) return hash_in_pieces(s, s->first + k, code, out);
+  if (rows->row_bytes > SLAB)
+    return hash_in_pieces(rows, &s->hash, s->block, s->first + k, code, out);
   for (int v = 0; v < rows->n; v++) {
     s->bytes[v] = rows->place[v].row_bytes;
     s->row[v] = s->data[v] + k * s->bytes[v];

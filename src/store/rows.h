@@ -42,6 +42,9 @@ bool ins_rows_offset(hid_t group, const char *name, size_t bytes, uint64_t *out)
 /** Opens PATH anew: other nodes see what has been written and synced once they open a file. */
 ins_status ins_rows_reopen(ins_rows *rows) INS_CHECKED;
 void ins_rows_close(ins_rows *rows);
+/** Collective: what rank 0 has opened at PATH, on all ranks; on failure some ranks may have it, and
+ * codes may differ. */
+ins_status ins_rows_tell(MPI_Comm comm, const char *path, ins_rows *rows) INS_CHECKED;
 
 /** state[k] of tasks [first, first+n): DONE and FAILED only where the checksum holds; what cannot
  * be read is PENDING. *n_damaged (may be NULL) grows by the rows that claim to be written and are
@@ -54,6 +57,11 @@ ins_status ins_rows_states(const ins_rows *rows, size_t n, const size_t *task,
                            uint8_t *state) INS_CHECKED;
 /** Reads n bytes; false when they are not all there (errno 0: the file ends before). */
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out);
+
+/** The checksum of a task whose rows lie in the file, read in pieces: bounded memory whatever a
+ * task leaves behind. INS_ERR_IO (cannot be read); INS_ERR_MEMORY. */
+ins_status ins_rows_sum(const ins_rows *rows, size_t task, ins_status code,
+                        uint64_t *out) INS_CHECKED;
 
 /** The checksum of one task whose rows lie at row[0..n) with bytes[0..n). */
 uint64_t ins_rows_checksum(ins_xxh *hash, uint64_t seed, size_t task, ins_status code, int n,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/plan_estimate.h"
 #include "app/submit.h"
 #include "cmocka_all.h"
 #include "insilico/settings.h"
@@ -110,50 +111,53 @@ static void wrong_command_lines_are_refused_with_a_hint(void **state) {
 /* ---- sizes ---- */
 
 static double shared_out(const void *plan, size_t ranks) {
-  const ins_submit_left *left = plan;
-  return left->seconds_per_task * (double)(left->n_tasks - left->n_done) / (double)ranks;
+  return ins_plan_seconds_left(plan, ranks);
 }
 
 /* 8,000 tasks of 36 s in batches of 10, of which `done` are done: 80 hours on one rank. */
-static ins_submit_left a_plan(ins_submit_left *self, size_t done) {
-  *self = (ins_submit_left){.n_tasks = 8000,
+static void a_plan(ins_plan *plan, ins_submit_left *left, size_t done) {
+  *plan = (ins_plan){.stages.n = 1,
+                     .stage[0] = {.n_tasks = 8000, .n_batches = 800, .seconds = 8000 * 36.0},
+                     .done[0] = done};
+  *left = (ins_submit_left){.n_tasks = 8000,
                             .n_done = done,
-                            .n_batches = (8000 - done) / 10,
+                            .ranks = ins_plan_ranks_left(plan),
                             .bytes = 400.0 * (1 << 20),
                             .seconds_per_task = 36,
                             .seconds_on = shared_out,
-                            .plan = self};
-  return *self;
+                            .plan = plan};
 }
 
 static void the_request_follows_the_plan(void **state) {
+  ins_plan plan;
   ins_submit_left left;
   ins_submit_needs needs;
   ins_sbatch_options none = {0};
   ins_value *site = site_with(NULL, NULL);
   (void)state;
-  a_plan(&left, 0);
+  a_plan(&plan, &left, 0);
   assert_int_equal(ins_submit_size(&left, &none, site, &needs), INS_OK);
-  assert_int_equal(needs.ranks, 100); /* eight batches a rank */
-  assert_true(needs.seconds_left == 2880);
-  assert_true(needs.seconds >= 2880 * 1.2 && needs.seconds <= 2880 * 2);
+  assert_int_equal(needs.ranks, 40); /* twenty batches a rank */
+  assert_true(needs.seconds_left == 7200);
+  assert_true(needs.seconds >= 7200 * 1.2 && needs.seconds <= 7200 * 2);
   assert_true(needs.mib_per_rank > 400 && needs.mib_per_rank < 1000);
   assert_int_equal(needs.signal_seconds, 120);
   ins_value_destroy(&site);
 }
 
 static void finished_tasks_make_the_request_smaller(void **state) {
+  ins_plan plan;
   ins_submit_left left;
   ins_submit_needs all, half, none;
   ins_sbatch_options options = {0};
   ins_value *site = site_with(NULL, NULL);
   (void)state;
-  a_plan(&left, 0);
+  a_plan(&plan, &left, 0);
   assert_int_equal(ins_submit_size(&left, &options, site, &all), INS_OK);
-  a_plan(&left, 4000);
+  a_plan(&plan, &left, 4000);
   assert_int_equal(ins_submit_size(&left, &options, site, &half), INS_OK);
   assert_int_equal(half.ranks, all.ranks / 2);
-  a_plan(&left, 8000);
+  a_plan(&plan, &left, 8000);
   assert_int_equal(ins_submit_size(&left, &options, site, &none), INS_OK);
   assert_int_equal(none.ranks, 1);
   assert_true(none.seconds_left == 0);
@@ -162,12 +166,13 @@ static void finished_tasks_make_the_request_smaller(void **state) {
 }
 
 static void the_site_and_given_options_set_limits(void **state) {
+  ins_plan plan;
   ins_submit_left left;
   ins_submit_needs needs;
   ins_sbatch_options options = {0};
   ins_value *site = site_with("max_ranks", ins_value_int(10));
   (void)state;
-  a_plan(&left, 0);
+  a_plan(&plan, &left, 0);
   assert_int_equal(ins_map_take(site, "max_time", ins_value_text("2:00:00")), INS_OK);
   assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
   assert_int_equal(needs.ranks, 10);
@@ -204,17 +209,49 @@ static void the_site_and_given_options_set_limits(void **state) {
   ins_value_destroy(&site);
 }
 
-static void short_work_is_not_spread_thin(void **state) {
-  ins_submit_left left;
+static void what_is_not_planned_is_taken_from_the_options(void **state) {
+  const ins_submit_left left = {.ranks = 1};
   ins_submit_needs needs;
   ins_sbatch_options options = {0};
   ins_value *site = site_with(NULL, NULL);
+  char missing[80];
   (void)state;
-  a_plan(&left, 0);
-  left.seconds_per_task = 150.0 / 8000;
+  assert_string_equal(ins_submit_missing(&options, missing, sizeof missing),
+                      "--ntasks, --time and --mem-per-cpu");
+  give(&options, "--time=2:00:00");
+  assert_string_equal(ins_submit_missing(&options, missing, sizeof missing),
+                      "--ntasks and --mem-per-cpu");
+  give(&options, "--nodes=4");
+  give(&options, "--ntasks-per-node=8");
+  assert_string_equal(ins_submit_missing(&options, missing, sizeof missing), "--mem-per-cpu");
+  give(&options, "--mem=3G");
+  assert_string_equal(ins_submit_missing(&options, missing, sizeof missing), "");
   assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
-  assert_int_equal(needs.ranks, 3);
+  assert_int_equal(needs.ranks, 32);
+  assert_true(needs.seconds == 7200 && needs.seconds_left == 0);
+  assert_int_equal(needs.links, 0); /* nobody knows how many it takes */
+  ins_sbatch_options_clear(&options);
   ins_value_destroy(&site);
+}
+
+static void how_a_job_goes_on_is_what_was_typed_else_what_the_site_says(void **state) {
+  ins_sbatch_options none = {0}, once = {0}, again = {0};
+  ins_value *site = site_with(NULL, NULL), *chains = site_with("requeue", ins_value_text("chain"));
+  ins_value *never = site_with("requeue", ins_value_text("no"));
+  (void)state;
+  give(&once, "--no-requeue");
+  give(&again, "--requeue");
+  assert_int_equal(ins_submit_mode_of(site, &none, false), INS_SUBMIT_REQUEUE);
+  assert_int_equal(ins_submit_mode_of(site, &none, true), INS_SUBMIT_CHAIN);
+  assert_int_equal(ins_submit_mode_of(site, &once, false), INS_SUBMIT_ONCE);
+  assert_int_equal(ins_submit_mode_of(never, &none, false), INS_SUBMIT_ONCE);
+  assert_int_equal(ins_submit_mode_of(never, &again, false), INS_SUBMIT_REQUEUE);
+  assert_int_equal(ins_submit_mode_of(chains, &once, false), INS_SUBMIT_CHAIN);
+  ins_sbatch_options_clear(&once);
+  ins_sbatch_options_clear(&again);
+  ins_value_destroy(&site);
+  ins_value_destroy(&chains);
+  ins_value_destroy(&never);
 }
 
 static void requeue_and_no_requeue_are_one_option(void **state) {
@@ -305,7 +342,8 @@ int main(void) {
       cmocka_unit_test(the_request_follows_the_plan),
       cmocka_unit_test(finished_tasks_make_the_request_smaller),
       cmocka_unit_test(the_site_and_given_options_set_limits),
-      cmocka_unit_test(short_work_is_not_spread_thin),
+      cmocka_unit_test(what_is_not_planned_is_taken_from_the_options),
+      cmocka_unit_test(how_a_job_goes_on_is_what_was_typed_else_what_the_site_says),
       cmocka_unit_test(requeue_and_no_requeue_are_one_option),
       cmocka_unit_test(the_number_of_a_job_is_found_in_what_sbatch_says),
       cmocka_unit_test(gaps_are_filled_once),

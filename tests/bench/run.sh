@@ -13,6 +13,9 @@
 #   run.sh dispatch [RANKS] [--seconds S] [--tasks-ms LIST]
 #                     tasks dealt a second to RANKS (default 64) oversubscribed ranks
 #   run.sh constants  what messages and decisions take here: the numbers that `simulate` is fed with
+#   run.sh population [--neurons N] [--stimuli P] [--block B] [--repeats R] [gram32|gram64|eigen]...
+#                     correlations and principal components of N neurons: ScaLAPACK on one rank and on two,
+#                     in turns with OpenBLAS
 #   run.sh simulate [--option value]...
 #                     efficiency of the dealing on up to 100,000 simulated ranks (--help: options)
 #
@@ -27,7 +30,7 @@ PYTHON=${PYTHON:-python3}
 
 what=step
 case ${1:-} in
-step | forward | overhead | scaling | dispatch | constants | simulate)
+step | forward | overhead | scaling | dispatch | constants | simulate | population)
     what=$1
     shift
     ;;
@@ -94,6 +97,10 @@ constants)
     "$BUILD/tests/bench/simulate_scale" --constants "$folder"
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=0 \
         mpirun -n 2 "$BUILD/tests/bench/bench_dispatch" --constants
+    ;;
+population)
+    build tests/bench/bench_population
+    exec "$PYTHON" "$HERE/bench_population.py" --program "$BUILD/tests/bench/bench_population" "$@"
     ;;
 simulate)
     build tests/bench/simulate_scale

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <math.h>
 
-#include "experiment/response_noise.h"
 #include "golden.h"
+#include "insilico/noise.h"
 #include "serial_run.h"
 
 #define JOB     "experiment: tuning\noutput: x.h5\nmodel: 'builtin:ground_truth?neurons=32'\n"

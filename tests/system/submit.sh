@@ -76,6 +76,7 @@ echo "$((100 + $(wc -l <"$SUBMITTED")));here"
 STUB
 cat >"$scratch/bin/insilico" <<'STUB'
 #!/bin/sh
+[ ! -f absent ] || exit 3
 closed=$(cat closed)
 [ "$closed" != - ] || closed=null
 echo "{\"results\":\"\\\"done\\\":99\",\"state\":\"$(cat state)\",\"tasks\":10,\"done\":$(cat finished),\"failed\":0,\"pending\":1,\"damaged\":0,\"starts\":$(cat starts),\"exit\":$closed,\"stages\":[{\"done\":77}]}"
@@ -111,7 +112,7 @@ fresh() { # a new submission
   echo stopped >state
   echo RUNNING >job_state
   echo None >preempt_time
-  rm -f small.sbatch.state no_requeue ready
+  rm -f small.sbatch.state no_requeue ready absent
   unset SLURM_RESTART_COUNT
   export SLURM_JOB_ID=7
 }
@@ -128,6 +129,9 @@ for line in --ntasks=1 --time=00:10:00 --signal=B:USR1@120 --open-mode=append --
 done
 sure="--ntasks=1 --time=00:10:00 --signal=B:USR1@120 --open-mode=append"
 has err "would submit: sbatch --parsable $sure --requeue $PWD/small.sbatch.sh" "dry run"
+[ "$(head -c 9 out)" = "#!/bin/sh" ] || fail "a script that is printed is none"
+has err "asks for            1 rank" "dry run"
+has err "left to do          8 of 8 tasks" "dry run"
 filled_up() { ! grep '@[A-Z_]*@' "$1" >&2 || fail "$1 has gaps left"; }
 filled_up out
 
@@ -213,13 +217,40 @@ refused 2 "submit does not take --chdir" small.yaml -D /tmp
 refused 2 "--ntasks is '1-4'" small.yaml --ntasks=1-4 --dry-run
 echo "this is not HDF5" >wrong.h5
 refused 2 "is no results file" small.yaml output=wrong.h5 --dry-run
+refused 2 "say what to ask for: --ntasks and --mem-per-cpu" small.yaml --no-plan --time=60 --dry-run
+refused 2 "--chain=N" small.yaml --no-plan -n 4 --time=60 --mem=1G --chain --dry-run
+refused 2 "by its long name" small.yaml --dry-run -- -Z
 refused 2 "is no script for Slurm" small.yaml --template "$templates/pbs.sh"
 mkdir empty
 env PATH="$PWD/empty" "$INSILICO" submit small.yaml >out 2>err
 [ $? = 2 ] || fail "without sbatch: $(cat err)"
 has err "there is no sbatch here" "without sbatch"
 has err "--dry-run" "without sbatch"
-rm -f small.sbatch.sh
+[ ! -e small.sbatch.sh ] || fail "a script is left of what was not submitted"
+
+# With nothing to measure the model is not looked at, with --no-plan not even for.
+sed 's/^model:.*/model: none.ckpt/' small.yaml >elsewhere.yaml
+refused 3 "none.ckpt" elsewhere.yaml -n 4 --time=60 --mem=1G --dry-run
+"$INSILICO" submit elsewhere.yaml -n 4 --time=60 --mem=1G --no-plan --json --dry-run >out 2>err ||
+  fail "no plan: $(cat err)"
+has out '"planned":false,"ranks":4,"mib_per_rank":null,"seconds":3600' "no plan"
+
+# What sbatch refuses is refused; a cluster that does not answer is another matter.
+cat >"$scratch/bin/no" <<'STUB'
+#!/bin/sh
+printf 'sbatch: error: %s\n' "$WHY" "Batch job submission failed: $WHY" >&2
+exit 1
+STUB
+chmod +x "$scratch/bin/no"
+mv "$scratch/bin/sbatch" "$scratch/bin/quiet"
+mv "$scratch/bin/no" "$scratch/bin/sbatch"
+export WHY="Invalid partition name"
+refused 2 "error: sbatch refused the job, so it was not submitted: $WHY; Batch job submission failed: $WHY" small.yaml
+[ "$(wc -l <err)" = 1 ] || fail "what is refused is said more than once: $(cat err)"
+export WHY="Unable to contact slurm controller (connect failure)"
+refused 3 "Slurm does not answer, so the job was not submitted: $WHY" small.yaml
+for name in sh jobs; do [ ! -e small.sbatch.$name ] || fail "small.sbatch.$name is left of what was refused"; done
+mv "$scratch/bin/quiet" "$scratch/bin/sbatch"
 
 # ---- submitting ----------------------------------------------------------------------------------
 
@@ -245,7 +276,19 @@ refused 2 "was submitted and is not done: squeue -j 101" small.yaml
 has asked "-j 101" "squeue"
 [ ! -s "$SUBMITTED" ] || fail "submitted though it is in the queue"
 "$INSILICO" submit --again small.yaml >out 2>err || fail "--again: $(cat err)"
+
+# Before there are results, status tells what is known.
+"$INSILICO" status small.h5 >out 2>err || fail "status of a job that waits: $(cat err)"
+has out "submitted as job 101, no run has begun yet" "status of a job that waits"
+"$INSILICO" status --json small.h5 >out 2>err || fail "status of a job that waits: $(cat err)"
+has out '"state":"submitted","jobs":"101"' "status of a job that waits"
 : >queue
+"$INSILICO" status --watch small.h5 >out 2>err
+[ $? = 3 ] || fail "status of a job that is gone: $(cat err)"
+has err "as job 101, which is not in the queue now" "status of a job that is gone"
+"$INSILICO" status never.h5 >out 2>err
+[ $? = 3 ] || fail "status of nothing: $(cat err)"
+has err "no run has begun that writes it" "status of nothing"
 cat >"$scratch/bin/talking" <<'STUB'
 #!/bin/sh
 env >variables
@@ -289,6 +332,9 @@ has out "nothing left to do" "nothing left"
 [ ! -s "$SUBMITTED" ] || fail "submitted with nothing left to do"
 "$INSILICO" submit --json small.yaml stop.max_iterations=1 output=done.h5 >out 2>err || fail "nothing left: $(cat err)"
 has out '"id":null' "nothing left"
+"$INSILICO" submit small.yaml stop.max_iterations=1 output=done.h5 -n 2 --time=9 --mem=1G --no-plan >out 2>err ||
+  fail "nothing left, not measured: $(cat err)"
+has out "nothing left to do, 8 of 8 tasks" "nothing left, not measured"
 refused 2 "has no place for" --dry-run small.yaml stop.max_iterations=1 output=done.h5 seeds=0:1
 refused 2 "results of another job" --dry-run small.yaml stop.max_iterations=2 output=done.h5
 
@@ -323,6 +369,18 @@ has err "sized like 2.yaml" "a job that waits"
 [ "$(wc -l <"$SUBMITTED")" = 2 ] || fail "more submissions than there should be"
 has 1.array.sbatch.sh "#SBATCH --array=0-2" "an array"
 has out '"id":"101_2"' "answer for scripts"
+"$INSILICO" submit --dry-run reader.yaml 1.yaml 2.yaml >out 2>err || fail "several scripts: $(cat err)"
+grep -A 1 '^# ====' out >heads
+cat >expected <<END
+# ======== $PWD/1.array.sbatch.sh: 1.yaml, 2.yaml
+#!/bin/sh
+--
+# ======== $PWD/reader.sbatch.sh: reader.yaml
+#!/bin/sh
+END
+cmp expected heads || fail "scripts are not told apart: $(cat heads)"
+has err "array               1.yaml, 2.yaml" "several scripts"
+has err "job                 reader.yaml" "several scripts"
 sed 's|"./2.h5:best_stimulus"|"../work/2.h5:/a/b"|' reader.yaml >deep.yaml
 "$INSILICO" submit --json --dry-run deep.yaml 2.yaml >out 2>err || fail "a folder in a file: $(cat err)"
 has out '"waits_for":["2.yaml"]' "a folder in a file"
@@ -357,7 +415,13 @@ script
 fresh
 play 0 "done at once" "0 10 1 0"
 has log "all tasks are done" "done"
+has log "job 7, turn 1: $PWD/small.h5, 1 ranks by srun" "done"
+has log "(0 of 10 tasks are done)" "done"
 not_requeued "done"
+fresh
+touch absent
+play 3 "no results yet" "3 0 0 -"
+has log "(no results yet)" "no results yet"
 fresh
 play 1 "failed tasks under mpirun or srun" "1 10 1 1"
 not_requeued "failed tasks"

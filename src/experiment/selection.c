@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "insilico/population.h"
+#include "insilico/selection.h"
 #include "insilico/units.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "response_noise.h"
+#include "insilico/noise.h"
 
 #include <math.h>
 #include <string.h>
@@ -108,4 +108,18 @@ void ins_noise_add(const ins_noise *noise, const ins_stream *stream, size_t n, c
     add_gaussian(noise->sd, stream, n, trace, out);
     break;
   }
+}
+
+double ins_noise_at(const ins_noise *noise, const ins_stream *stream, uint64_t element, float x) {
+  float normal;
+  switch (noise->kind) {
+  case INS_NOISE_POISSON:
+    return ins_poisson(stream, element, noise->gain * (double)x) / noise->gain;
+  case INS_NOISE_GAUSSIAN:
+    ins_stream_normal(stream, element, 1, &normal);
+    return (double)x + noise->sd * (double)normal;
+  case INS_NOISE_NONE:
+    break;
+  }
+  return (double)x;
 }

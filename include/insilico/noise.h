@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /** Noise of responses, so that statistics over repeats have something to test. A model answers the
- * same stimulus always in the same way; recorded neurons do not. Private to the room. */
-#ifndef INSILICO_EXPERIMENT_RESPONSE_NOISE_H
-#define INSILICO_EXPERIMENT_RESPONSE_NOISE_H
+ * same stimulus always in the same way; recorded neurons do not. */
+#ifndef INSILICO_NOISE_H
+#define INSILICO_NOISE_H
 
 #include "insilico/keys.h"
 #include "insilico/random.h"
@@ -22,6 +22,8 @@ void ins_noise_read(const ins_value *settings, ins_noise *out);
  * the gain. Element t depends on the stream, t and trace[t] only. */
 void ins_noise_add(const ins_noise *noise, const ins_stream *stream, size_t n, const float *trace,
                    double *out);
+/** x with noise, as element `element` of a trace that ins_noise_add is given. */
+double ins_noise_at(const ins_noise *noise, const ins_stream *stream, uint64_t element, float x);
 /** A Poisson number of the given mean, from the elements of `stream` that belong to `element`. */
 double ins_poisson(const ins_stream *stream, uint64_t element, double mean);
 

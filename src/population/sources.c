@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Looks at the results files of a job before anything is made of them. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "insilico/memory.h"
+#include "insilico/population.h"
+#include "insilico/reader.h"
+#include "table_parts.h"
+
+static bool is_given(const ins_value *settings, const char *key) {
+  const ins_value *value = ins_map_get(settings, key);
+  return value && value->kind != INS_NULL;
+}
+
+/* One of two keys, not both. */
+static ins_status check_either(const ins_value *settings, const char *one, const char *many) {
+  const bool first = is_given(settings, one), second = is_given(settings, many);
+  if (first != second) return INS_OK;
+  return ins_fail(INS_ERR_ARGUMENT, first ? "give %s or %s, not both" : "%s (or %s) is missing",
+                  one, many);
+}
+
+/* ---- files that are there ---------------------------------------------------------------------
+ */
+
+static ins_status check_done(const ins_value *description, const char *path, const char *job) {
+  const int64_t n = ins_value_int_or(ins_map_get(description, "n_tasks"), 0);
+  const int64_t done = ins_value_int_or(ins_map_get(description, "n_done"), 0);
+  const char *group = ins_value_text_or(ins_map_get(description, "group"), "");
+  if (done >= n) return INS_OK;
+  return ins_fail(INS_ERR_MISSING,
+                  "%s: %lld of %lld tasks%s%s are not done; run its job again%s%s first", path,
+                  (long long)(n - done), (long long)n, *group ? " of stage " : "", group,
+                  job ? ": insilico run " : "", job ? job : "");
+}
+
+static ins_status describe(const char *path, const char *variable, const char *job,
+                           ins_value *list) {
+  ins_value *description = NULL;
+  if (access(path, F_OK) != 0)
+    return ins_fail(INS_ERR_MISSING, "%s is not there; run its job%s%s first", path,
+                    job ? ": insilico run " : "", job ? job : "");
+  ins_status status = ins_reader_describe(path, variable, &description);
+  if (status == INS_OK) status = check_done(description, path, job);
+  if (status == INS_OK) return ins_list_take(list, description);
+  ins_value_destroy(&description);
+  return status;
+}
+
+/* All variables of one file. */
+static ins_status describe_file(const ins_value *settings, const char *path, const char *job,
+                                ins_value *list) {
+  const size_t n = ins_table_text_count(settings, "variable", "variables");
+  ins_status status = INS_OK;
+  for (size_t v = 0; v < n && status == INS_OK; v++)
+    status = describe(path, ins_table_text(settings, "variable", "variables", v), job, list);
+  return status;
+}
+
+static ins_status describe_files(const ins_value *settings, ins_value *list) {
+  ins_status status = check_either(settings, "file", "files");
+  const size_t n = ins_table_text_count(settings, "file", "files");
+  for (size_t f = 0; f < n && status == INS_OK; f++)
+    status = describe_file(settings, ins_table_text(settings, "file", "files", f), NULL, list);
+  return status;
+}
+
+/* ---- files that a job leaves ------------------------------------------------------------------
+ */
+
+static ins_status load_job(const ins_value *settings, ins_job **job) {
+  const ins_value *overrides = ins_map_get(settings, "overrides");
+  const size_t n = ins_value_count(overrides);
+  const char **texts;
+  ins_status status = ins_alloc(n, sizeof *texts, &texts);
+  for (size_t i = 0; i < n && status == INS_OK; i++)
+    texts[i] = ins_value_text_or(overrides->children.items[i], "");
+  if (status == INS_OK)
+    status = ins_job_load(ins_value_text_or(ins_map_get(settings, "job"), ""), texts, n,
+                          ins_experiments, job);
+  ins_free(&texts);
+  return status;
+}
+
+static ins_status describe_run(const ins_value *settings, ins_value *list) {
+  ins_job *job = NULL;
+  ins_status status = load_job(settings, &job);
+  if (status == INS_OK) {
+    const char *output = ins_value_text_or(ins_map_get(job->settings, "output"), "");
+    status = describe_file(settings, output, job->path, list);
+  }
+  ins_job_destroy(&job);
+  return status;
+}
+
+/* ---- entries ----------------------------------------------------------------------------------
+ */
+
+static const char *name_of(const ins_value *settings) {
+  return ins_value_text_or(ins_map_get(settings, "name"), "data");
+}
+
+static ins_status check_name(const ins_value *data, size_t k) {
+  const char *name = name_of(data->children.items[k]);
+  for (size_t i = 0; i < k; i++)
+    if (strcmp(name_of(data->children.items[i]), name) == 0)
+      return ins_fail(INS_ERR_ARGUMENT, "data.%zu is called '%s' too; give it another `name`", i,
+                      name);
+  return INS_OK;
+}
+
+static ins_status describe_entry(const ins_value *settings, ins_value *list) {
+  const char *kind = ins_value_text_or(ins_map_get(settings, "kind"), "results");
+  ins_status status = check_either(settings, "variable", "variables");
+  if (status != INS_OK) return status;
+  return strcmp(kind, "run") == 0 ? describe_run(settings, list) : describe_files(settings, list);
+}
+
+ins_status ins_population_sources(const ins_job *job, ins_value **out) {
+  const ins_value *data = ins_map_get(job->settings, "data");
+  char place[512];
+  *out = ins_value_list();
+  ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
+  for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++) {
+    const ins_value *entry = data->children.items[k];
+    ins_value *list = ins_value_list();
+    status = list ? check_name(data, k) : INS_ERR_MEMORY;
+    if (status == INS_OK) status = describe_entry(entry, list);
+    status = ins_within(status, "%sdata.%zu", ins_value_place(entry, place, sizeof place), k);
+    if (status == INS_OK)
+      status = ins_list_take(*out, list);
+    else
+      ins_value_destroy(&list);
+  }
+  if (status != INS_OK) ins_value_destroy(out);
+  return status;
+}
