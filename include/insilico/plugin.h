@@ -18,7 +18,7 @@
 #include "insilico/selection.h"
 
 /** Raised when something that plug-ins are compiled against becomes another. */
-enum { INS_PLUGIN_VERSION = 1 };
+enum { INS_PLUGIN_VERSION = 2 };
 
 /** Structs that a plug-in shares with the program: when both take them to be of one size, a plug-in
  * of another version is noticed even where the number was forgotten. */
