@@ -4,7 +4,7 @@
 # the results is whole; and run again it gives the undisturbed file.
 . "$(dirname "$0")/../system/lib.sh"
 trap 'exit 143' HUP INT TERM # by way of the trap that removes $scratch
-job=$(cd "$(dirname "$0")" && pwd)/tiny.yaml
+jobs=$(cd "$(dirname "$0")" && pwd)
 here=${scratch:?}/here # the directory of the results; nothing else is below it
 mkdir "$here" && cd "$here" || exit 1
 # One process alone needs no daemon of MPI's, but then a session directory that no other process uses. Memory that is
@@ -12,6 +12,14 @@ mkdir "$here" && cd "$here" || exit 1
 export OMPI_MCA_ess_singleton_isolated=1 OMPI_MCA_orte_tmpdir_base="$scratch" MALLOC_PERTURB_=165
 export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0:exitcode=99:allocator_may_return_null=1
 LONGEST=60 # seconds that a run may take; undisturbed it is less than one
+
+# take_job NAME: tiny (the least that goes everywhere) or tiny_population (what all ranks compute together)
+take_job() {
+  job=$jobs/$1.yaml
+  rm -f ../whole.h5
+  [ "$1" = tiny ] || [ -f ../tiny_responses.h5 ] || run 1 "$jobs/tiny_responses.yaml" || fail "the responses"
+}
+take_job "${JOB:-tiny}"
 
 # begin_from START: makes ../whole.h5, the undisturbed results, and ../before.h5, what lies there before
 begin_from() {

@@ -6,7 +6,7 @@
 #   KIND   alloc, write, read (1 rank); mpi (2 ranks, the fault on either); see shim.h
 #   START  what is there before: nothing, damaged (results with a damaged row), longer (results of a shorter job)
 #   EVERY  only every so manieth N, beginning with FIRST (left out: another one every day)
-# MODES=once or MODES=persistent: only that. PRELOAD_TOO=libasan.so for a program with AddressSanitizer.
+# MODES=once or MODES=persistent: only that. JOB=tiny_population: another job (it has no START longer). PRELOAD_TOO=libasan.so for a program with AddressSanitizer.
 . "$(dirname "$0")/lib.sh"
 shim=$1 kind=$2 start=$3 every=${4:-1}
 first=${5:-$(($(date +%s) / 86400 % every + 1))}
@@ -39,7 +39,7 @@ campaign() {
     n=$((n + every))
   done
   [ "$status" = 0 ] || bad "without a fault it does not run"
-  echo "$kind:$first-$n step $every$onwards, rank $rank, from $before: $tried faults; statuses" \
+  echo "${job##*/}, $kind:$first-$n step $every$onwards, rank $rank, from $before: $tried faults; statuses" \
     "$(sort -n ../statuses | uniq -c | awk '{printf "%s%s (%s times)", sep, $2, $1; sep = ", "}')"
 }
 

@@ -283,6 +283,12 @@ int MPI_File_write_at(MPI_File file, MPI_Offset offset, const void *data, int n,
                                  : PMPI_File_write_at(file, offset, data, n, type, status);
 }
 
+int MPI_File_read_at(MPI_File file, MPI_Offset offset, void *data, int n, MPI_Datatype type,
+                     MPI_Status *status) {
+  return file_fails(SHIM_CALLER) ? MPI_ERR_IO
+                                 : PMPI_File_read_at(file, offset, data, n, type, status);
+}
+
 int MPI_File_sync(MPI_File file) {
   return file_fails(SHIM_CALLER) ? MPI_ERR_IO : PMPI_File_sync(file);
 }

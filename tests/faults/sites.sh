@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # INS_FAULT at every site that include/insilico/fault.h lists: lib.sh says what must hold each time.
 # Usage: sites.sh ACTION RANKS [SITE...]
-#   ACTION  fail (once, and on longer results whenever it is passed), kill (one rank; also shows that every site is passed), or
+#   ACTION  fail (once, and on results that were there whenever passed), kill (one rank; also shows that every site is passed), or
 #           stop (one rank, where the deadline watches: while tasks are computed and written)
 . "$(dirname "$0")/lib.sh"
 action=$1 n_ranks=$2
@@ -54,9 +54,13 @@ watched() { case $1 in compute | store.write* | message) return 0 ;; *) return 1
 
 for site in $sites; do
   statuses=
+  case $site in
+  together.*) take_job tiny_population && starts="nothing damaged" ;;
+  *) take_job tiny && starts="nothing damaged longer" ;;
+  esac
   case $action in
   kill)
-    for start in nothing damaged longer; do
+    for start in $starts; do
       begin_from "$start"
       kill_at "$site" && statuses="$statuses $start" && break
     done
@@ -65,7 +69,7 @@ for site in $sites; do
   fail)
     begin_from nothing
     fail_at "$site"
-    begin_from longer
+    begin_from "${starts##* }"
     fail_at "$site+"
     ;;
   stop)
