@@ -28,7 +28,7 @@ static const ins_key population_keys[] = {
      .doc = "what to compute from it, one after the other (insilico list analyses)"},
     {.name = "block",
      .type = INS_KEY_INT,
-     .fallback = "128",
+     .fallback = "64",
      .flags = INS_KEY_SHAPES,
      .min = 1,
      .max = 4096,
@@ -176,7 +176,7 @@ static ins_status setup(const ins_experiment_context *context, void **state, ins
   *stages = (ins_stages){0};
   ins_status status = ins_alloc(1, sizeof *p, &p);
   if (status != INS_OK) return status;
-  p->block = (int)ins_value_int_or(ins_map_get(settings, "block"), 128);
+  p->block = (int)ins_value_int_or(ins_map_get(settings, "block"), 64);
   p->limit = GIB * ins_value_real_or(ins_map_get(settings, "memory"), (double)NAN);
   p->seed = (uint64_t)ins_value_int_or(ins_map_get(settings, "seed"), 0);
   status = make_tables(p, ins_map_get(settings, "data"), context->sources);

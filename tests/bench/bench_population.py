@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--program", required=True, help="the built bench_population")
     parser.add_argument("--neurons", type=int, default=20000)
     parser.add_argument("--stimuli", type=int, default=5000)
-    parser.add_argument("--block", type=int, default=128)
+    parser.add_argument("--block", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args()
