@@ -59,9 +59,15 @@ ins_status ins_job_unpack(const void *bytes, size_t n, const ins_variant *experi
                           ins_job **out) INS_CHECKED;
 
 /** Can results of the job recorded as `old_json` be gone on with by `job`? INS_OK when they differ
- * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values); else INS_ERR_ARGUMENT naming the
- * first difference, its old and its new value. */
+ * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values) and entries that were added to lists
+ * of stages (INS_KEY_GROWS); else INS_ERR_ARGUMENT naming the first difference, its old and its new
+ * value. */
 ins_status ins_job_continues(const ins_job *job, const char *old_json) INS_CHECKED;
+/** Where the input that the recorded job has under `key` ("stimuli.2.file", of ins_job_inputs) is
+ * in `job`: *now ("stimuli.3.file", free()); NULL where its entry is gone, or `key` lies in no list
+ * that grows. */
+ins_status ins_job_renumber(const ins_job *job, const char *old_json, const char *key,
+                            char **now) INS_CHECKED;
 
 /** Default of `io.alignment` in bytes, as YAML. */
 #define INS_JOB_ALIGNMENT "4096"

@@ -39,8 +39,11 @@ typedef enum ins_key_flags {
                              also as "range(a,b,step)" (end excluded), "linspace(a,b,n)",
                              "geomspace(a,b,n)" (ends included). Once validated: always a list of
                              distinct values, at least one; null stays null. Cannot be swept */
-  INS_KEY_REFERENCE = 128 /* REAL: may be a text "NAME" or "FACTOR * NAME" instead, which stands for
-                             a number of each neuron that is measured during the run; stays text */
+  INS_KEY_REFERENCE =
+      128,            /* REAL: may be a text "NAME" or "FACTOR * NAME" instead, which stands for a
+                         number of each neuron that is measured during the run; stays text */
+  INS_KEY_GROWS = 256 /* CHOICES: each entry makes a stage of the results, called by its `name`, or
+                         else its kind; more of them may come in when a job is run again */
 } ins_key_flags;
 
 typedef struct ins_key ins_key;

@@ -16,6 +16,13 @@ extern const ins_variant ins_population;
 /** The kinds of analyses, for `insilico list`. Ends with name == NULL. */
 extern const ins_variant ins_population_analyses[];
 
+/** The kinds of `data`, likewise. */
+extern const ins_variant ins_table_kinds[];
+
+/** What shows to be wrong with `data` of a population job before anything is run or read for it:
+ * names that occur twice, jobs to be run first that cannot be. One process.
+ * @return INS_OK; INS_ERR_ARGUMENT; as ins_job_load */
+ins_status ins_population_check(const ins_job *job) INS_CHECKED;
 /** Looks at the results files that a population job reads: *out becomes
  * ins_experiment_context.sources. One process; every other one gets it by ins_value_pack. Files
  * that a job is to be run for first must be there by now.

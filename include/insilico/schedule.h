@@ -42,8 +42,12 @@ typedef struct ins_together {
 typedef struct ins_collective {
   /** Before anything is written: can these ranks do it? Collective; every rank returns the same. */
   ins_status (*check)(void *state, MPI_Comm comm);
-  /** Bytes that a stage takes on each of `size` ranks, and seconds. Local. */
+  /** Bytes that a stage takes on each of `size` ranks, and seconds: A / size + B, where more ranks
+   * do not make B shorter (reading, writing). Local. */
   void (*needs)(void *state, size_t stage, int size, double *bytes, double *seconds);
+  /** Bytes that a rank may take where `per_node` of them have a node like this one. Local; for
+   * plans, so that they say what `check` will. */
+  double (*limit)(void *state, int per_node);
   /** Collective; every rank returns the same. */
   ins_status (*run)(void *state, const ins_together *together);
 } ins_collective;

@@ -120,12 +120,15 @@ ins_status ins_store_states(ins_store *store, size_t stage, size_t n, const size
  * value). One H5Dwrite a variable for consecutive tasks. Local, independent I/O. */
 ins_status ins_store_write(ins_store *store, size_t stage, size_t n, const size_t *task,
                            void *const *rows, const ins_status *status) INS_CHECKED;
-/** Writes elements [first, first + count) of one row of a PER_TASK variable: for rows that no single
- * rank holds. The task stays pending until ins_store_seal. Local, independent I/O. */
+/** Writes elements [first, first + count) of one row of a PER_TASK variable: for rows that no
+ * single rank holds. The task stays pending until ins_store_seal. Local, independent I/O. */
 ins_status ins_store_write_part(ins_store *store, size_t stage, int variable, size_t task,
                                 size_t first, size_t count, const void *data) INS_CHECKED;
-/** Marks a task as done whose rows were written in parts, and synced (ins_store_sync): reads them
- * for their checksum, in bounded memory. One rank only. */
+/** Marks a task as done whose rows were written in parts, and synced (ins_store_sync): all ranks
+ * read them for their checksum, each a share, in bounded memory (of a stage with task axes rank 0
+ * reads them alone). Collective over the communicator of the store. All ranks return the same:
+ * INS_ERR_IO (one of them cannot read, or the books cannot be written: the task stays pending);
+ * INS_ERR_INTERNAL (no such stage or task); INS_ERR_MEMORY. */
 ins_status ins_store_seal(ins_store *store, size_t stage, size_t task) INS_CHECKED;
 /** Reads elements [first, first + count) of the rows of one PER_TASK variable for n tasks into out
  * [n][count]; a whole row has ins_layout_row elements. Local. */

@@ -23,6 +23,7 @@ static const struct topic {
     {"penalties", ins_penalties},
     {"distributions", ins_distributions},
     {"analyses", ins_population_analyses},
+    {"data", ins_table_kinds},
 };
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
 
@@ -48,32 +49,43 @@ static void print_key(const ins_key *key, int depth) {
     print_key(child, depth + 1);
 }
 
-static bool has_key_at(const ins_variant *v, size_t k, const char *name) {
-  for (size_t i = 0; v->keys && i <= k; i++)
-    if (!v->keys[i].name) return false;
-  return v->keys && strcmp(v->keys[k].name, name) == 0;
+static bool same_text(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* How many keys all kinds of a topic begin with. */
-static size_t shared_keys(const ins_variant *variants) {
-  const ins_key *first = variants->keys;
-  size_t n = 0;
-  for (; first && first[n].name; n++)
-    for (const ins_variant *v = variants; v->name; v++)
-      if (!has_key_at(v, n, first[n].name)) return n;
-  return n;
+static bool has_key(const ins_variant *v, const ins_key *key) {
+  for (const ins_key *own = v->keys; own && own->name; own++)
+    if (strcmp(own->name, key->name) == 0)
+      return own->type == key->type && own->flags == key->flags && same_text(own->doc, key->doc) &&
+             same_text(own->fallback, key->fallback);
+  return false;
+}
+
+/* Do all kinds of a topic have this key? Of one kind alone nothing is said apart. */
+static bool is_shared(const ins_variant *variants, const ins_key *key) {
+  for (const ins_variant *v = variants; v->name; v++)
+    if (!has_key(v, key)) return false;
+  return variants[1].name != NULL;
+}
+
+static void print_shared(const ins_variant *variants) {
+  bool any = false;
+  for (const ins_key *key = variants[0].keys; key && key->name; key++) {
+    if (!is_shared(variants, key)) continue;
+    if (!any) printf("  keys of every kind\n");
+    any = true;
+    print_key(key, 0);
+  }
 }
 
 static void print_topic(const struct topic *topic, bool keys) {
   const ins_variant *variants = variants_of(topic);
-  const size_t n_shared = keys && variants[0].name && variants[1].name ? shared_keys(variants) : 0;
   printf("%s\n", topic->name);
-  if (n_shared) printf("  keys of every kind\n");
-  for (size_t k = 0; k < n_shared; k++) print_key(&variants->keys[k], 0);
+  if (keys) print_shared(variants);
   for (const ins_variant *v = variants; v->name; v++) {
     printf("  %-24s %s\n", v->name, v->doc);
     for (const ins_key *key = v->keys; keys && key && key->name; key++)
-      if (key >= v->keys + n_shared) print_key(key, 0);
+      if (!is_shared(variants, key)) print_key(key, 0);
   }
 }
 
@@ -191,7 +203,8 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     return ins_fail(
         INS_ERR_ARGUMENT,
         "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
-        "optimizers, postprocessors, penalties, distributions, analyses, models, indices, keys, "
+        "optimizers, postprocessors, penalties, distributions, analyses, data, models, indices, "
+        "keys, "
         "site",
         wanted);
   return INS_OK;

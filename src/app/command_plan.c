@@ -18,7 +18,7 @@ static const char *name_of(const ins_layout *layout) {
   return layout->group ? layout->group : "(root)";
 }
 
-static void print_stages(const ins_plan *o) {
+static void print_stages(const ins_forecast *o) {
   char text[64];
   int width = 0;
   if (o->stages.n == 1) {
@@ -54,29 +54,55 @@ static void print_variables(const ins_layout *layout) {
     for (int d = 0; d < layout->n_task_axes; d++)
       printf("%s%s", d ? ", " : "", layout->axes[d].name);
     for (int d = 0; d < variable->n_axes; d++)
-      printf(", %s %zu", layout->axes[variable->axes[d]].name,
+      printf("%s%s %zu", d || layout->n_task_axes ? ", " : "", layout->axes[variable->axes[d]].name,
              layout->axes[variable->axes[d]].length);
     printf("]\n");
   }
 }
 
-static void print_people(const ins_plan *o) {
+static void print_worth(const ins_forecast *o, size_t worth) {
+  char text[64];
+  const char *why = ins_forecast_is_large(o) ? "fewer do not have the memory for it"
+                    : o->together            ? "with more, each has less than a minute of work"
+                                  : "with more, each has less than a minute of work or 20 batches";
+  ins_print("worth asking for", "%zu rank%s, %s; %s", worth, worth == 1 ? "" : "s",
+            ins_text_duration(ins_forecast_seconds(o, worth), text, sizeof text), why);
+}
+
+/* What ranks take that work together depends on their number. */
+static void print_memory(const ins_forecast *o, size_t worth) {
+  char one[64], each[64];
+  const size_t nodes = ins_forecast_nodes(o, worth);
+  ins_text_bytes(ins_forecast_bytes(o, 1), one, sizeof one);
+  ins_text_bytes(ins_forecast_bytes(o, worth), each, sizeof each);
+  if (!o->together)
+    ins_print("memory", "%s a rank", one);
+  else if (worth == 1)
+    ins_print("memory", "%s on one rank", one);
+  else
+    ins_print("memory", "%s on one rank, %s on each of %zu", one, each, worth);
+  if (nodes > 1)
+    ins_print("", "as much as is free here would do for %zu rank%s on each of %zu nodes",
+              (worth + nodes - 1) / nodes, worth + nodes - 1 < 2 * nodes ? "" : "s", nodes);
+  if (!nodes)
+    ins_print("", "more than a rank can have here, on any number of ranks: %s",
+              "it wants nodes with more memory, or a larger `memory` in the job");
+}
+
+static void print_people(const ins_forecast *o) {
   char text[64];
   const ins_estimate *e = &o->all;
-  const size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN), worth = ins_plan_ranks(o);
+  const size_t cores = (size_t)sysconf(_SC_NPROCESSORS_ONLN), worth = ins_forecast_ranks(o);
   const size_t here = o->together || e->n_batches > cores ? cores : e->n_batches;
   ins_print("experiment", "%s", o->ready->job->experiment->name);
   print_stages(o);
   ins_print("time in all", "%s on one rank", ins_text_duration(e->seconds, text, sizeof text));
   if (here > 1)
     ins_print("", "%s on %zu ranks of this machine",
-              ins_text_duration(ins_plan_seconds(o, here), text, sizeof text), here);
-  ins_print("worth asking for", "%zu rank%s, %s; with more, each has less than a minute of work%s",
-            worth, worth == 1 ? "" : "s",
-            ins_text_duration(ins_plan_seconds(o, worth), text, sizeof text),
-            o->together ? "" : " or 20 batches");
+              ins_text_duration(ins_forecast_seconds(o, here), text, sizeof text), here);
+  print_worth(o, worth);
   if (o->n_done) ins_print("", "%zu tasks are done already", o->n_done);
-  ins_print("memory", "%s a rank", ins_text_bytes(e->bytes, text, sizeof text));
+  print_memory(o, worth);
   ins_print("results", "%s in %s", ins_text_bytes(o->file_bytes, text, sizeof text),
             ins_value_text_or(ins_map_get(o->ready->job->settings, "output"), ""));
   if (o->stages.n == 1) print_variables(o->stages.layout[0]); /* of a battery, hundreds */
@@ -92,7 +118,7 @@ static void add_axes(ins_text *text, const ins_layout *layout) {
   ins_text_add(text, "}");
 }
 
-static void add_stages(ins_text *text, const ins_plan *o) {
+static void add_stages(ins_text *text, const ins_forecast *o) {
   ins_text_add(text, "\"stages\":[");
   for (size_t k = 0; k < o->stages.n; k++) {
     const ins_layout *layout = o->stages.layout[k];
@@ -104,15 +130,17 @@ static void add_stages(ins_text *text, const ins_plan *o) {
     ins_text_add(text,
                  ",\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
                  "\"bytes_per_rank\":%.0f,\"ranks\":%zu}",
-                 e->n_batches, e->seconds_per_task, e->seconds, e->bytes,
-                 ins_plan_stage_ranks(o, k));
+                 e->n_batches, e->seconds_per_task, e->seconds,
+                 ins_forecast_stage_bytes(o, k, ins_forecast_stage_ranks(o, k)),
+                 ins_forecast_stage_ranks(o, k));
   }
   ins_text_add(text, "]");
 }
 
 /* A single stage lies flat, the axes of several are their own. */
-static void print_json(const ins_plan *o) {
+static void print_json(const ins_forecast *o) {
   ins_text text = {0};
+  const size_t worth = ins_forecast_ranks(o);
   ins_text_add(&text, "{\"experiment\":");
   ins_text_add_json(&text, o->ready->job->experiment->name);
   ins_text_add(&text, ",\"tasks\":%zu,", o->all.n_tasks);
@@ -123,22 +151,24 @@ static void print_json(const ins_plan *o) {
   add_stages(&text, o);
   ins_text_add(&text,
                ",\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
-               "\"bytes_per_rank\":%.0f,\"result_bytes\":%.0f,\"ranks\":%zu}",
-               o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds, o->all.bytes,
-               o->file_bytes, ins_plan_ranks(o));
+               "\"bytes_per_rank\":%.0f,\"bytes_of_one_rank\":%.0f,\"result_bytes\":%.0f,"
+               "\"ranks\":%zu,\"nodes\":%zu}",
+               o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds,
+               ins_forecast_bytes(o, worth), ins_forecast_bytes(o, 1), o->file_bytes, worth,
+               ins_forecast_nodes(o, worth));
   printf("%s\n", text.data);
   ins_text_free(&text);
 }
 
 static ins_status plan(const ins_ready *ready, bool json) {
-  ins_plan o;
-  ins_status status = ins_plan_make(ready, &o);
+  ins_forecast o;
+  ins_status status = ins_forecast_make(ready, &o);
   if (status != INS_OK) return status;
   if (json)
     print_json(&o);
   else
     print_people(&o);
-  ins_plan_clear(&o);
+  ins_forecast_clear(&o);
   return INS_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "insilico/fault.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
+#include "insilico/population.h"
 #include "insilico/schedule.h"
 
 /* Where the job's experiment is a plug-in every rank loads the same one. Collective. */
@@ -151,14 +152,27 @@ static ins_status run_before(int rank, const ins_arguments *arguments, const ins
   return ins_within(status, "%s", path);
 }
 
+/* Does entry k name a job that an entry before it names, too? */
+static bool is_run_already(const ins_value *data, size_t k) {
+  const ins_value *entry = data->children.items[k];
+  for (size_t i = 0; i < k; i++) {
+    const ins_value *other = data->children.items[i];
+    if (ins_map_get(other, "job") &&
+        ins_value_equal(ins_map_get(other, "job"), ins_map_get(entry, "job")) &&
+        ins_value_equal(ins_map_get(other, "overrides"), ins_map_get(entry, "overrides")))
+      return true;
+  }
+  return false;
+}
+
 /* What takes the place of a model where results files are read: one rank looks at them. Collective.
  */
 static ins_status share_sources(int rank, const ins_arguments *arguments, ins_ready *ready) {
   const ins_value *data = ins_map_get(ready->job->settings, "data");
   ins_text packed = {0};
-  ins_status status = INS_OK;
+  ins_status status = ins_agree(MPI_COMM_WORLD, rank ? INS_OK : ins_population_check(ready->job));
   for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++)
-    status = run_before(rank, arguments, data->children.items[k]);
+    if (!is_run_already(data, k)) status = run_before(rank, arguments, data->children.items[k]);
   if (status != INS_OK) return status;
   if (rank == 0) status = ins_ready_sources(ready);
   if (rank == 0 && status == INS_OK) status = ins_value_pack(ready->sources, &packed);

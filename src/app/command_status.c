@@ -66,8 +66,9 @@ static void print_events(const ins_value *events) {
     const char *stage = ins_value_text_or(ins_map_get(event, "stage"), NULL);
     printf("  %s  %-8s", ins_value_text_or(ins_map_get(event, "time"), "?"), name);
     if (ins_map_get(event, "ranks"))
-      printf(" %lld ranks, %lld tasks, %lld kept",
+      printf(" %lld rank%s, %lld tasks, %lld kept",
              (long long)ins_value_int_or(ins_map_get(event, "ranks"), 0),
+             ins_value_int_or(ins_map_get(event, "ranks"), 0) == 1 ? "" : "s",
              (long long)ins_value_int_or(ins_map_get(event, "tasks"), 0),
              (long long)ins_value_int_or(ins_map_get(event, "kept"), 0));
     if (ins_map_get(event, "done"))
@@ -108,7 +109,7 @@ static void print_people(const char *path, const ins_store_summary *s, const ins
                          bool verified) {
   ins_print("results", "%s", path);
   ins_print("experiment", "%s", s->experiment ? s->experiment : "?");
-  ins_print("model", "%s", s->model ? s->model : "?");
+  if (s->model) ins_print("model", "%s", s->model); /* what reads results files has none */
   ins_print("state", "%s", state_of(path, s, events));
   print_counts("tasks", s->n_tasks, s->n_done, s->n_failed, s->n_pending);
   print_stages(s);
@@ -151,7 +152,10 @@ static void print_json(const char *path, const ins_store_summary *s, const ins_v
   ins_text_add(&text, ",\"experiment\":");
   ins_text_add_json(&text, s->experiment ? s->experiment : "");
   ins_text_add(&text, ",\"model\":");
-  ins_text_add_json(&text, s->model ? s->model : "");
+  if (s->model)
+    ins_text_add_json(&text, s->model);
+  else
+    ins_text_add(&text, "null");
   ins_text_add(&text, ",\"state\":");
   ins_text_add_json(&text, state_of(path, s, events));
   add_counts(&text, s->n_tasks, s->n_done, s->n_failed, s->n_pending, s->n_damaged);

@@ -83,10 +83,36 @@ static ins_status no_companion(const ins_names *names, const char *companion) {
   return status;
 }
 
+/* Columns of groups, GROUP.NAME, that are called so within their group. */
+static void list_in_groups(const ins_columns *columns, const char *name, ins_text *out) {
+  for (size_t i = 0; i < columns->n_names; i++) {
+    const char *dot = strchr(columns->names[i], '.');
+    if (!dot || strcmp(dot + 1, name) != 0) continue;
+    if (out->length > MOST_LISTED) {
+      ins_text_add(out, ", ...");
+      return;
+    }
+    ins_text_add(out, "%s%s", out->length ? ", " : "", columns->names[i]);
+  }
+}
+
+static ins_status only_in_groups(const char *name, const ins_text *groups) {
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "variables of a group are written GROUP.NAME; did you mean%s %s instead of '%s'?",
+                  strchr(groups->data, ',') ? " one of" : "", groups->data, name);
+}
+
 static ins_status unknown(const ins_columns *columns, const char *word, size_t n) {
   char name[128];
+  ins_text groups = {0};
   ins_text all = {0};
   snprintf(name, sizeof name, "%.*s", (int)n, word);
+  list_in_groups(columns, name, &groups);
+  if (groups.length) {
+    ins_status only = only_in_groups(name, &groups);
+    ins_text_free(&groups);
+    return only;
+  }
   const char *near = ins_text_nearest(name, columns->names, columns->n_names);
   if (!near) list(columns, NULL, 0, NULL, &all);
   ins_status status =

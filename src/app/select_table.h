@@ -18,7 +18,8 @@ typedef struct ins_neurons {
 /** Opens the results file PATH, which a run may be writing: plain access, no locks. Numbers are
  * read when they are asked for. Variables are those of the root that have the axis `neuron` and no
  * other (texts have that of their letters too), with missing values as NaN; and as GROUP.NAME those
- * of groups about the same neurons, NaN where their task is not done.
+ * of groups about neurons, NaN where their task is not done and for neurons that they do not have.
+ * Neurons are those of the root; where it has none, those of all groups.
  * @return INS_OK; INS_ERR_IO (cannot be opened); INS_ERR_FORMAT (no HDF5 file, damaged, numbers of
  * neurons that are none, a `status` of another number of neurons);
  * INS_ERR_MISSING (has no neurons); INS_ERR_MEMORY */

@@ -131,8 +131,9 @@ void ins_submit_jobs_clear(ins_submit_jobs *jobs);
 typedef struct ins_submit_left {
   size_t n_tasks, n_done;
   size_t ranks;                                         /* the most worth asking for */
-  double bytes, seconds_per_task;                       /* a rank; the slowest task */
+  double seconds_per_task;                              /* the slowest */
   double (*seconds_on)(const void *plan, size_t ranks); /* what is left; NULL: not planned */
+  double (*bytes_on)(const void *plan, size_t ranks);   /* of each of so many; likewise */
   const void *plan;
 } ins_submit_left;
 

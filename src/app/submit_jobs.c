@@ -7,6 +7,7 @@
 #include "insilico/journal.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
+#include "insilico/population.h"
 #include "insilico/store.h"
 #include "plan_estimate.h"
 #include "submit.h"
@@ -38,6 +39,21 @@ static ins_status reads(const ins_value *tree, const char *output, bool *yes) {
   return status;
 }
 
+/* Does it run that job first, so that it finds its results where that has been run before? */
+static ins_status runs(const ins_submit_job *job, const ins_submit_job *other, bool *yes) {
+  const ins_value *data = ins_map_get(job->ready.job->settings, "data");
+  char *path = ins_submit_canonical(other->path);
+  ins_status status = path ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory for paths");
+  *yes = false;
+  for (size_t i = 0; i < ins_value_count(data) && status == INS_OK && !*yes; i++) {
+    const ins_value *entry = data->children.items[i];
+    if (!ins_value_count(ins_map_get(entry, "overrides")))
+      status = reads(ins_map_get(entry, "job"), path, yes);
+  }
+  free(path);
+  return status;
+}
+
 static ins_status add_wait(ins_submit_job *job, size_t other) {
   ins_status status = ins_grow(&job->waits_for, &job->capacity, job->n_waits + 1, sizeof other);
   if (status == INS_OK) job->waits_for[job->n_waits++] = other;
@@ -52,6 +68,7 @@ static ins_status find_waits(ins_submit_jobs *jobs, size_t i) {
   for (size_t k = 0; k < jobs->n && status == INS_OK; k++) {
     bool yes = false;
     status = reads(inputs, jobs->at[k].output, &yes);
+    if (status == INS_OK && !yes) status = runs(job, &jobs->at[k], &yes);
     if (status == INS_OK && !yes) {
       status = reads(model, jobs->at[k].output, &yes);
       job->model_waits = job->model_waits || yes;
@@ -108,7 +125,11 @@ static ins_status sort(ins_submit_jobs *jobs) {
 /* ---- needs ----------------------------------------------------------------------------------- */
 
 static double seconds_on(const void *plan, size_t ranks) {
-  return ins_plan_seconds_left(plan, ranks);
+  return ins_forecast_seconds_left(plan, ranks);
+}
+
+static double bytes_on(const void *plan, size_t ranks) {
+  return ins_forecast_bytes(plan, ranks);
 }
 
 /* Found now, and not by a job that fails after a night in the queue. */
@@ -150,10 +171,10 @@ static bool was_closed(const char *output) {
 
 static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
                            const ins_value *site) {
-  ins_plan plan;
+  ins_forecast plan;
   ins_status status = ins_ready_source(&job->ready);
   if (status == INS_OK) status = ins_ready_model(&job->ready);
-  if (status == INS_OK) status = ins_plan_make(&job->ready, &plan);
+  if (status == INS_OK) status = ins_forecast_make(&job->ready, &plan);
   if (status != INS_OK) return status;
   job->finished = plan.same && plan.n_done == plan.all.n_tasks && was_closed(job->output);
   if (plan.n_excess) {
@@ -162,21 +183,22 @@ static ins_status plan_job(ins_submit_job *job, const ins_submit_order *order,
                  "%s: this job has no place for %zu finished tasks of it, which would be lost; "
                  "choose another output, or remove the results and submit again",
                  job->output, plan.n_excess);
-    ins_plan_clear(&plan);
+    ins_forecast_clear(&plan);
     return status;
   }
   const ins_submit_left left = {.n_tasks = plan.all.n_tasks,
                                 .n_done = plan.n_done,
-                                .ranks = ins_plan_ranks_left(&plan),
-                                .bytes = plan.all.bytes,
-                                .seconds_per_task = plan.all.seconds_per_task,
+                                .ranks = ins_forecast_ranks_left(&plan),
+                                .bytes_on = bytes_on,
+                                /* what all compute together gets shorter with more of them */
+                                .seconds_per_task = plan.together ? 0 : plan.all.seconds_per_task,
                                 .seconds_on = seconds_on,
                                 .plan = &plan};
   job->n_tasks = plan.all.n_tasks;
   job->n_done = plan.n_done;
   job->planned = true;
   status = ins_submit_size(&left, &order->given, site, &job->needs);
-  ins_plan_clear(&plan);
+  ins_forecast_clear(&plan);
   /* Many jobs with large models are planned one by one, on a machine that others work on. */
   ins_model_destroy(&job->ready.model);
   ins_model_source_destroy(&job->ready.source);
@@ -189,6 +211,13 @@ static bool needs_no_plan(const ins_submit_order *order) {
   return order->no_plan || !*ins_submit_missing(&order->given, missing, sizeof missing);
 }
 
+/* Fetches the model if it is a published one. What reads results files has none: they may be made
+ * by the jobs it waits for, or by itself. */
+static ins_status look_for_model(ins_submit_job *job) {
+  if (!ins_ready_on_model(&job->ready)) return ins_population_check(job->ready.job);
+  return job->model_waits ? INS_OK : ins_ready_source(&job->ready);
+}
+
 /* Whether all of it is there shows without a model. */
 static void look_for_results(ins_submit_job *job) {
   ins_store_summary summary = {0};
@@ -197,7 +226,7 @@ static void look_for_results(ins_submit_job *job) {
     job->n_tasks = summary.n_tasks;
     job->n_done = summary.n_done;
     job->finished = summary.n_done == summary.n_tasks &&
-                    ins_plan_is_same_job(job->ready.job, json) && was_closed(job->output);
+                    ins_forecast_is_same_job(job->ready.job, json) && was_closed(job->output);
   }
   ins_store_summary_clear(&summary);
 }
@@ -206,7 +235,7 @@ static ins_status take_given(ins_submit_job *job, const ins_submit_order *order,
                              const ins_value *site) {
   const ins_submit_left left = {.ranks = 1};
   ins_status status = INS_OK;
-  if (!order->no_plan && !job->model_waits) status = ins_ready_source(&job->ready); /* fetches it */
+  if (!order->no_plan) status = look_for_model(job);
   ins_model_source_destroy(&job->ready.source);
   if (status == INS_OK) look_for_results(job);
   return status == INS_OK ? ins_submit_size(&left, &order->given, site, &job->needs) : status;
@@ -229,17 +258,23 @@ static bool can_plan(const ins_submit_jobs *jobs, const ins_submit_job *job) {
   return true;
 }
 
+/* Most messages say where in the job file it is. */
+static ins_status in_job(ins_status status, const ins_submit_job *job) {
+  if (status == INS_OK || strncmp(ins_message(), job->path, strlen(job->path)) == 0) return status;
+  return ins_within(status, "%s", job->path);
+}
+
 static ins_status size_job(ins_submit_jobs *jobs, size_t i, const ins_submit_order *order,
                            const ins_value *site) {
   ins_submit_job *job = &jobs->at[i];
   ins_status status = check_output(job);
   if (status != INS_OK) return status;
   drop_finished(jobs, job);
-  if (needs_no_plan(order)) return ins_within(take_given(job, order, site), "%s", job->path);
-  if (can_plan(jobs, job)) return ins_within(plan_job(job, order, site), "%s", job->path);
-  if (!job->model_waits) status = ins_ready_source(&job->ready);
+  if (needs_no_plan(order)) return in_job(take_given(job, order, site), job);
+  if (can_plan(jobs, job)) return in_job(plan_job(job, order, site), job);
+  status = look_for_model(job);
   ins_model_source_destroy(&job->ready.source);
-  if (status != INS_OK) return ins_within(status, "%s", job->path);
+  if (status != INS_OK) return in_job(status, job);
   job->needs = jobs->at[job->waits_for[0]].needs;
   ins_log(INS_LOG_INFO,
           "%s reads results that are not there yet, so it cannot be planned: it is sized like %s, "

@@ -85,7 +85,8 @@ ins_status ins_submit_size(const ins_submit_left *left, const ins_sbatch_options
   if (left->seconds_on)
     needs->seconds_left = fmax(left->seconds_on(left->plan, needs->ranks),
                                left->n_done < left->n_tasks ? left->seconds_per_task : 0);
-  needs->mib_per_rank = (size_t)ceil(left->bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
+  const double bytes = left->bytes_on ? left->bytes_on(left->plan, needs->ranks) : 0;
+  needs->mib_per_rank = (size_t)ceil(bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
   status = choose_time(given, site, needs);
   if (status == INS_OK && left->seconds_on) needs->links = links_of(needs, site);
   return status;

@@ -39,7 +39,7 @@ static const ins_key statistics_keys[] = {
 const ins_key ins_tuning_keys[] = {
     {.name = "stimuli",
      .type = INS_KEY_CHOICES,
-     .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES,
+     .flags = INS_KEY_REQUIRED | INS_KEY_SHAPES | INS_KEY_GROWS,
      .variants = ins_generators,
      .doc = "what to present; a key with several values becomes an axis (insilico list stimuli)"},
     {.name = "receptive_field",
@@ -180,11 +180,13 @@ static ins_status check_name(const ins_tuning *t, const ins_value *settings, con
   return INS_OK;
 }
 
-/* Which of the stages before `stage` rows of a cell's stimulus do not depend on: those other than
- * its field and what its references name. They stay when these change. */
-static uint64_t unread_by(const ins_tuning *t, const ins_tuned_stimulus *s, size_t stage) {
-  uint64_t unread = ((uint64_t)1 << stage) - 1;
-  unread &= ~((uint64_t)1 << t->field_stage);
+/* Which stages before it the rows of a stimulus do not depend on: those other than its field and
+ * what its references name. They stay when these change. (One that is shown at one place reads no
+ * field, but its rows hold all neurons, so it is computed again with the fields when these grow.)
+ */
+static uint64_t unread_by(const ins_tuning *t, const ins_tuned_stimulus *s) {
+  uint64_t unread = UINT64_MAX;
+  if (t->field) unread &= ~((uint64_t)1 << t->field_stage);
   for (size_t r = 0; r < s->n_references; r++)
     if (s->references[r].stimulus) unread &= ~((uint64_t)1 << s->references[r].stimulus->stage);
   return unread;
@@ -211,12 +213,13 @@ static ins_status declare_stimulus(ins_tuning *t, const ins_value *settings, ins
   s->stage = stages->n;
   status = ins_present_declare(s, &stages->layout[stages->n]);
   if (status != INS_OK) return status;
-  if (s->at_cell) s->layout->unread = unread_by(t, s, s->stage);
+  s->layout->unread = unread_by(t, s);
   stages->n++;
   if (!s->n_search) return INS_OK;
   s->refine_stage = stages->n;
   status = ins_refine_declare(s, &stages->layout[stages->n]);
-  if (status == INS_OK) stages->n++;
+  if (status == INS_OK)
+    stages->layout[stages->n++]->unread = unread_by(t, s) & ~((uint64_t)1 << s->stage);
   return status;
 }
 

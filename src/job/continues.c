@@ -12,17 +12,30 @@ typedef struct comparison {
   ins_tables tables;
 } comparison;
 
+static bool is_list(const ins_value *value) {
+  return value && value->kind == INS_LIST;
+}
+
 static ins_status refuse(const comparison *c, const char *key, const ins_value *old,
                          const ins_value *new) {
   char place[512], was[100], is[100];
   const ins_value *source = ins_value_at(c->job->settings, key);
   ins_value_place(source, place, sizeof place);
   if (!place[0]) snprintf(place, sizeof place, "%.400s: ", c->job->path);
+  snprintf(is, sizeof is, "not set");
+  snprintf(was, sizeof was, "none");
+  if (new) ins_value_brief(new, is, sizeof is);
+  if (old) ins_value_brief(old, was, sizeof was);
+  /* Long lists that differ behind what is shown of them. */
+  if (is_list(old) && is_list(new) && strcmp(was, is) == 0)
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%s%s has %zu entries, but the results there were made with %zu; choose "
+                    "another output, or start over with --fresh",
+                    place, key, new->children.n, old->children.n);
   return ins_fail(INS_ERR_ARGUMENT,
                   "%s%s is %s, but the results there were made with %s; choose another output, or "
                   "start over with --fresh",
-                  place, key, new ? ins_value_brief(new, is, sizeof is) : "not set",
-                  old ? ins_value_brief(old, was, sizeof was) : "none");
+                  place, key, is, was);
 }
 
 /* What may differ: coordinates of axes, and the first value of a swept key that stands in the
@@ -62,6 +75,55 @@ static ins_status compare_maps(const comparison *c, const ins_trail *trail, cons
   return status;
 }
 
+/* ---- entries that are stages of their own ------------------------------------------------------
+ */
+
+static bool grows(const comparison *c, const char *path) {
+  ins_found found = ins_key_at(&c->tables, c->job->settings, path);
+  return found.key && (found.flags & INS_KEY_GROWS);
+}
+
+static const char *entry_name(const ins_value *entry) {
+  return ins_value_text_or(ins_map_get(entry, "name"),
+                           ins_value_text_or(ins_map_get(entry, "kind"), ""));
+}
+
+/* Position of the entry with that name; the number of entries where there is none. */
+static size_t find_entry(const ins_value *list, const char *name) {
+  size_t k = 0;
+  while (k < ins_value_count(list) && strcmp(entry_name(list->children.items[k]), name) != 0) k++;
+  return k;
+}
+
+static ins_status refuse_entry(const comparison *c, const char *key, const char *name,
+                               const char *what) {
+  char place[512];
+  ins_value_place(ins_value_at(c->job->settings, key), place, sizeof place);
+  if (!place[0]) snprintf(place, sizeof place, "%.400s: ", c->job->path);
+  return ins_fail(INS_ERR_ARGUMENT,
+                  "%s'%.100s' of %s, whose results are there, %s; choose another output, or start "
+                  "over with --fresh",
+                  place, name, key, what);
+}
+
+/* Known by their names. What was there stays as it is, and in its order: an entry may refer to the
+ * first one before it that has something. */
+static ins_status compare_entries(const comparison *c, const ins_trail *trail, const char *key,
+                                  const ins_value *old, const ins_value *new) {
+  size_t next = 0;
+  for (size_t i = 0; i < old->children.n; i++) {
+    const ins_value *was = old->children.items[i];
+    const char *name = entry_name(was);
+    const ins_trail here = {trail, NULL, find_entry(new, name)};
+    if (here.index == new->children.n) return refuse_entry(c, key, name, "is no longer listed");
+    if (here.index < next) return refuse_entry(c, key, name, "has moved ahead of others");
+    next = here.index + 1;
+    ins_status status = compare(c, &here, was, new->children.items[here.index]);
+    if (status != INS_OK) return ins_within(status, "'%.100s' of %s", name, key);
+  }
+  return INS_OK;
+}
+
 static ins_status compare(const comparison *c, const ins_trail *trail, const ins_value *old,
                           const ins_value *new) {
   char path[512];
@@ -69,6 +131,7 @@ static ins_status compare(const comparison *c, const ins_trail *trail, const ins
   if (ins_value_equal(old, new) || may_differ(c, path)) return INS_OK;
   if (!old || !new || old->kind != new->kind) return refuse(c, path, old, new);
   if (new->kind == INS_MAP) return compare_maps(c, trail, old, new);
+  if (new->kind == INS_LIST && grows(c, path)) return compare_entries(c, trail, path, old, new);
   if (new->kind != INS_LIST || new->children.n != old->children.n) return refuse(c, path, old, new);
   for (size_t i = 0; i < new->children.n; i++) {
     ins_trail here = {trail, NULL, i};
@@ -100,6 +163,28 @@ static ins_status read_json(const char *json, const char *what, ins_value **out)
   if (status == INS_OK) status = ins_fail(INS_ERR_FORMAT, "%s: is no job", what);
   ins_value_destroy(out);
   return status == INS_ERR_ARGUMENT ? INS_ERR_FORMAT : status;
+}
+
+/* "stimuli.2.file": the third stimulus of the old list is some number of the new one. */
+ins_status ins_job_renumber(const ins_job *job, const char *old_json, const char *key, char **now) {
+  const size_t n = strcspn(key, ".");
+  char *end = NULL, *list = ins_format("%.*s", (int)n, key);
+  ins_value *old = NULL;
+  *now = NULL;
+  ins_status status = list ? read_json(old_json, "the job recorded in the results", &old)
+                           : ins_fail(INS_ERR_MEMORY, "out of memory for the name of an input");
+  const size_t i = status == INS_OK && key[n] ? strtoul(key + n + 1, &end, 10) : 0;
+  const ins_value *was = status == INS_OK ? ins_map_get(old, list) : NULL;
+  const ins_value *is = status == INS_OK ? ins_map_get(job->settings, list) : NULL;
+  const comparison c = {
+      job, {.common = ins_job_common_keys_of(job->experiment), .own = job->experiment->keys}};
+  if (end && end > key + n + 1 && i < ins_value_count(was) && grows(&c, list)) {
+    const size_t k = find_entry(is, entry_name(was->children.items[i]));
+    *now = k < ins_value_count(is) ? ins_format("%s.%zu%s", list, k, end) : NULL;
+  }
+  ins_value_destroy(&old);
+  free(list);
+  return status;
 }
 
 ins_status ins_job_continues(const ins_job *job, const char *old_json) {

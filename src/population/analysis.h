@@ -62,6 +62,9 @@ ins_status ins_work_write_symmetric(const ins_work *work, int variable, ins_matr
 /** The transpose of m: a variable [columns of m][rows of m]. */
 ins_status ins_work_write_transposed(const ins_work *work, int variable,
                                      const ins_matrix *m) INS_CHECKED;
+/** Bytes that writing a matrix of a type into a variable [n_rows][width] takes on each of `size`
+ * ranks beside it, at most. Local. */
+double ins_work_write_bytes(int size, ins_dtype dtype, size_t n_rows, size_t width);
 /** All of a small variable, from rank 0's `data`, of the variable's type (others may pass NULL). */
 ins_status ins_work_write(const ins_work *work, int variable, const void *data) INS_CHECKED;
 /** Likewise, from numbers in double. */

@@ -81,13 +81,13 @@ const ins_key ins_clusters_keys[] = {
      .doc = "give every component the variance 1"},
     {.name = "covariance",
      .type = INS_KEY_TEXT,
-     .fallback = "full",
+     .fallback = "diagonal",
      .flags = INS_KEY_SHAPES,
      .variants = covariances,
      .doc = "mixture: shape of the clusters"},
     {.name = "regularization",
      .type = INS_KEY_REAL,
-     .fallback = "1e-4",
+     .fallback = "1e-2",
      .flags = INS_KEY_SHAPES,
      .min = 1e-9,
      .max = 1,
@@ -174,7 +174,7 @@ static ins_status read_settings(const ins_analysis_context *context, ins_cluster
   o->stream = s->stream;
   o->em = (ins_mixture_options){.kind = covariance_kinds[chosen(t, "covariance", covariances)],
                                 .regularization =
-                                    ins_value_real_or(ins_map_get(t, "regularization"), 1e-4),
+                                    ins_value_real_or(ins_map_get(t, "regularization"), 1e-2),
                                 .max_iterations = o->max_iterations,
                                 .tolerance = ins_value_real_or(ins_map_get(t, "tolerance"), 1e-6)};
   return read_k(ins_map_get(t, "k"), table->n_items, s);
@@ -405,9 +405,9 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const ins_clustering *s = state;
   const size_t n = s->table->n_items, m = s->table->n_features, d = s->n_components;
   const double points = (double)n * (double)d * 8;
-  const double first =
-      ins_matrix_bytes(size, block, s->dtype, (double)n, (double)m) +
-      fmax(ins_table_read_bytes(s->table), ins_pca_bytes(size, block, s->dtype, n, m, d) + points);
+  const double first = ins_matrix_bytes(size, block, s->dtype, (double)n, (double)m) +
+                       fmax(ins_table_read_bytes(s->table, size, s->dtype),
+                            ins_pca_bytes(size, block, s->dtype, n, m, d) + points);
   const double second = points + ins_search_bytes(&s->search, n, d, size);
   out->bytes = fmax(first, second) + (double)n * 32;
   out->flops = ins_pca_flops(n, m, d) + ins_search_flops(&s->search, n, d);

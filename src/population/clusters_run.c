@@ -49,8 +49,11 @@ static ins_status job_create(job *j) {
 /* ---- points ------------------------------------------------------------------------------------
  */
 
+/* One feature alone, an index, has no spread within an item. */
 static void choose_items(job *j) {
+  const bool alone = j->s->table->n_features == 1;
   for (size_t i = 0; i < j->n; i++) {
+    if (alone && j->flag[i] == INS_ITEM_SILENT) j->flag[i] = INS_ITEM_USED;
     const bool silent = j->flag[i] == INS_ITEM_SILENT;
     j->left_out[i] = silent ? !j->s->with_silent : j->flag[i] != INS_ITEM_USED;
     if (!j->left_out[i]) j->item[j->n_used++] = i;
@@ -66,8 +69,12 @@ static ins_status project(job *j, ins_matrix *x) {
                                    .flag = j->left_out};
   ins_status status = ins_pca_create(x, &options, &pca);
   if (status != INS_OK) return status;
-  memcpy(j->variance, pca.values, j->s->n_components * sizeof *j->variance);
-  status = ins_matrix_gather(&pca.scores, 0, j->n, 0, j->s->n_components, j->scores);
+  status = ins_pca_check_units(&pca);
+  for (size_t a = 0; a < j->s->n_components; a++)
+    j->variance[a] = pca.values[a] * pca.unit * pca.unit;
+  if (status == INS_OK)
+    status = ins_matrix_gather(&pca.scores, 0, j->n, 0, j->s->n_components, j->scores);
+  for (size_t i = 0; i < j->n * j->s->n_components; i++) j->scores[i] *= pca.unit;
   ins_pca_clear(&pca);
   return status;
 }

@@ -9,8 +9,6 @@
 #include "insilico/memory.h"
 #include "insilico/selection.h"
 
-/* What a rank writes a matrix through, at most. */
-static const double PANEL_BYTES = 3.0 * (32 << 20);
 /* Resamples are computed in the span of so many times the components that are asked for. */
 enum { SPAN = 10 };
 
@@ -418,9 +416,11 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const double x = ins_matrix_bytes(size, block, s->dtype, (double)n, (double)m);
   const double kept = ins_matrix_bytes(size, block, s->dtype, (double)n, (double)s->n_span) +
                       ins_matrix_bytes(size, block, s->dtype, (double)m, (double)s->n_span);
-  const double reading = ins_table_read_bytes(s->table);
+  const double reading = ins_table_read_bytes(s->table, size, s->dtype);
   const double first = x + fmax(reading, ins_pca_bytes(size, block, s->dtype, n, m, s->n_span));
-  const double second = kept + fmax(kept + PANEL_BYTES, ins_components_bootstrap_bytes(s));
+  const double writing = fmax(ins_work_write_bytes(size, s->dtype, n, s->n_span),
+                              ins_work_write_bytes(size, s->dtype, s->n_span, m));
+  const double second = kept + fmax(kept + writing, ins_components_bootstrap_bytes(s));
   const double third =
       s->halves ? 2 * x + fmax(x + reading,
                                fmax(ins_pca_bytes(size, block, s->dtype, n, m, s->n_components),

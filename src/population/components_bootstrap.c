@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Intervals by a bootstrap over samples. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ typedef struct bench {
    * the span. */
   double rest_trace, rest_square;
   ins_spread rest;
+  double least; /* variance of a resample; below it is rounding, of samples that are all the same */
 } bench;
 
 /* Numbers that a resample leaves: shares of variance [k], then 1 / PR of both kinds. */
@@ -188,6 +190,10 @@ static ins_status compute(bench *b, double *out) {
   ins_status status = find_values(b);
   if (status != INS_OK) return status;
   const double trace = t.q1 / d, all = trace + b->rest_trace;
+  if (all <= b->least && b->least > 0) {
+    for (size_t j = 0; j < n_left(b); j++) out[j] = (double)NAN;
+    return INS_OK;
+  }
   for (size_t j = 0; j < b->k; j++) out[j] = all > 0 ? fmax(b->values[j], 0) / d / all : 0;
   const ins_spread naive = {all * all, t.m1m1 / (d * d) + b->rest_square};
   ins_spread unbiased = ins_spread_unbiased(&t);
@@ -201,8 +207,9 @@ static ins_status compute(bench *b, double *out) {
 /* What the data, as a resample of every sample once, have in the span is known now; the rest is
  * what the whole has more. */
 static void find_rest(const ins_pca *pca, bench *b) {
-  const double d = (double)b->n - 1;
+  const double d = (double)b->n - 1, one = pca->scores.dtype == INS_F32 ? FLT_EPSILON : DBL_EPSILON;
   double inside = 0;
+  b->least = pca->total * (100 * one) * (100 * one);
   for (size_t j = 0; j < b->m; j++) inside += pca->values[j];
   b->rest_trace = b->m < pca->n_values ? fmax(pca->total - inside, 0) : 0;
   for (size_t j = b->m; j < pca->n_values; j++) b->rest_square += pca->values[j] * pca->values[j];

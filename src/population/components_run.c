@@ -74,6 +74,7 @@ static ins_status decompose(job *j) {
   const ins_pca_options options = options_of(j, s->n_span);
   status = ins_pca_create(&j->x, &options, &j->pca);
   ins_matrix_clear(&j->x);
+  if (status == INS_OK) status = ins_pca_check_units(&j->pca);
   return status == INS_OK ? ins_work_beat(j->work, 0.5) : status;
 }
 
@@ -86,13 +87,15 @@ static ins_status write_spectrum(job *j) {
   const ins_components_variables *v = &j->s->v;
   const ins_pca *p = &j->pca;
   const size_t k = j->s->n_components;
-  double *ratio = j->numbers, *cumulative = j->numbers + k;
+  const double square = p->unit * p->unit;
+  double *ratio = j->numbers, *cumulative = j->numbers + k, *variance = j->numbers + 2 * k;
+  for (size_t c = 0; c < p->n_values; c++) variance[c] = p->values[c] * square;
   for (size_t c = 0; c < k; c++) {
     ratio[c] = p->total > 0 ? p->values[c] / p->total : 0;
     cumulative[c] = ratio[c] + (c ? cumulative[c - 1] : 0);
   }
   ins_status status = ins_work_write(j->work, v->flag, j->flag);
-  if (status == INS_OK) status = ins_work_write_numbers(j->work, v->eigenvalue, p->values);
+  if (status == INS_OK) status = ins_work_write_numbers(j->work, v->eigenvalue, variance);
   if (status == INS_OK) status = ins_work_write_numbers(j->work, v->ratio, ratio);
   if (status == INS_OK) status = ins_work_write_numbers(j->work, v->cumulative, cumulative);
   if (status == INS_OK) status = ins_work_write_numbers(j->work, v->mean, p->mean);
@@ -101,10 +104,14 @@ static ins_status write_spectrum(job *j) {
   return status;
 }
 
-/* The leading ones of those that were computed. */
-static ins_status write_vectors(const job *j, int variable, const ins_matrix *of, bool transposed) {
+/* The leading ones of those that were computed, times `unit`. */
+static ins_status write_vectors(const job *j, int variable, const ins_matrix *of, double unit,
+                                bool transposed) {
   ins_matrix leading = {0};
   ins_status status = ins_pca_first(of, j->s->n_components, &leading);
+  for (size_t c = 0; status == INS_OK && c < leading.local_columns; c++)
+    for (size_t r = 0; r < leading.local_rows; r++)
+      ins_matrix_set(&leading, r, c, ins_matrix_get(&leading, r, c) * unit);
   if (status == INS_OK)
     status = transposed ? ins_work_write_transposed(j->work, variable, &leading)
                         : ins_work_write_matrix(j->work, variable, &leading);
@@ -181,7 +188,11 @@ static ins_status write_shared(job *j, const ins_pca *of_a, const ins_pca *of_b,
   ins_status status = ins_pca_shared(of_a, a, b, shared, &total);
   if (status == INS_OK) status = ins_pca_cross(a, b, of_a, of_b, &sums);
   if (status != INS_OK) return status;
-  for (size_t c = 0; c < k; c++) ratio[c] = total > 0 ? shared[c] / total : 0;
+  for (size_t c = 0; c < k; c++) {
+    ratio[c] = total > 0 ? shared[c] / total : 0;
+    shared[c] *= of_a->unit * of_b->unit;
+  }
+  total *= of_a->unit * of_b->unit;
   status = ins_work_write_numbers(j->work, v->shared, shared);
   if (status == INS_OK) status = ins_work_write_numbers(j->work, v->shared_ratio, ratio);
   if (status == INS_OK) status = write_number(j, v->shared_total, total);
@@ -213,9 +224,9 @@ ins_status ins_components_run(void *state, const ins_work *work) {
   ins_status status = job_create(s, work, &j);
   if (status == INS_OK) status = decompose(&j);
   if (status == INS_OK) status = write_spectrum(&j);
-  if (status == INS_OK) status = write_vectors(&j, s->v.scores, &j.pca.scores, false);
+  if (status == INS_OK) status = write_vectors(&j, s->v.scores, &j.pca.scores, j.pca.unit, false);
   if (status == INS_OK && s->v.loadings >= 0)
-    status = write_vectors(&j, s->v.loadings, &j.pca.loadings, true);
+    status = write_vectors(&j, s->v.loadings, &j.pca.loadings, 1, true);
   if (status == INS_OK) status = write_dimensionality(&j);
   if (status == INS_OK && s->n_resamples) status = write_intervals(&j);
   ins_pca_clear(&j.pca);

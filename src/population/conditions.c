@@ -300,12 +300,18 @@ ins_status ins_conditions_trials(const ins_table *table, const ins_grid *grid, i
 /* ---- picking -----------------------------------------------------------------------------------
  * Whole rows (columns) come to each rank as a share, which picks columns (rows) from them. */
 
+enum { PICK_BYTES = 32 << 20 }; /* of a rank's share of a panel, at most; one row at least */
+
 static size_t panel_height(const ins_matrix *from, size_t n, size_t across) {
-  const double each = (double)across * (double)ins_dtype_size(from->dtype);
-  const size_t fit = (size_t)((double)INS_PICK_BYTES / 2 / each) * (size_t)from->grid->size;
-  const size_t least = (size_t)from->grid->size;
-  const size_t height = fit > least ? fit : least;
+  const size_t most = PICK_BYTES / ins_dtype_size(from->dtype), size = (size_t)from->grid->size;
+  const size_t height = ins_matrix_lines(n, across, most, from->grid->size) * size;
   return height < n ? height : n;
+}
+
+double ins_pick_bytes(int size, ins_dtype dtype, double n, double across) {
+  const size_t most = PICK_BYTES / ins_dtype_size(dtype);
+  const double share = across * (double)ins_matrix_lines((size_t)n, (size_t)across, most, size);
+  return 2 * share * (double)ins_dtype_size(dtype) + ins_matrix_move_bytes(size, dtype, share);
 }
 
 static void pick_within(const char *in, size_t n_in, const size_t *places, size_t n_out, size_t n,

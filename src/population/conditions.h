@@ -53,18 +53,19 @@ ins_status ins_conditions_trials(const ins_table *table, const ins_grid *grid, i
 
 /** Calls visit(self, item, curve[n_features]) on one rank for each item whose weight is above 0, in
  * ascending order on each rank; `curve` is a copy that may be changed. m[n_items, n_features].
- * Collective; takes about INS_PICK_BYTES a rank; goes on as long as the work does. */
+ * Collective; takes ins_pick_bytes a rank; goes on as long as the work does. */
 typedef void (*ins_curve_visit)(void *self, size_t item, double *curve);
 ins_status ins_conditions_visit(const ins_matrix *m, const double *weight, const ins_work *work,
                                 ins_curve_visit visit, void *self) INS_CHECKED;
 
 /** to[:, j] = from[:, columns[j]]; to[i, :] = from[rows[i], :]. Lists as long as `to`, the same on
- * every rank. Collective; takes about INS_PICK_BYTES a rank beside the matrices, or what two rows
- * (columns) take. */
+ * every rank. Collective; takes ins_pick_bytes a rank beside the matrices. */
 ins_status ins_pick_columns(const ins_matrix *from, const size_t *columns,
                             ins_matrix *to) INS_CHECKED;
 ins_status ins_pick_rows(const ins_matrix *from, const size_t *rows, ins_matrix *to) INS_CHECKED;
-enum { INS_PICK_BYTES = 1 << 26 };
+/** Of n rows of `across` numbers from which columns are picked, or columns from which rows are, on
+ * each of `size` ranks at most. Local. */
+double ins_pick_bytes(int size, ins_dtype dtype, double n, double across);
 
 /** to += factor * from, of one shape. Local. */
 void ins_matrix_add(ins_matrix *to, double factor, const ins_matrix *from);

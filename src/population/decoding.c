@@ -79,8 +79,10 @@ static ins_status read_lists(const ins_analysis_context *c, ins_decoder *s) {
   for (size_t i = 0; i < s->n_sizes; i++) {
     s->sizes[i] = (size_t)ins_value_int_or(sizes->children.items[i], 1);
     if (s->sizes[i] > c->table->n_items)
-      return ins_fail(INS_ERR_ARGUMENT, "neurons_curve: %zu neurons of %zu that there are",
-                      s->sizes[i], c->table->n_items);
+      return ins_fail(INS_ERR_ARGUMENT,
+                      "neurons_curve: %zu neurons are more than the %zu that '%s' has; leave out "
+                      "what is larger",
+                      s->sizes[i], c->table->n_items, c->table->name);
   }
   return INS_OK;
 }
@@ -100,7 +102,7 @@ static ins_status read_target(const ins_analysis_context *c, ins_decoder *s) {
   if (s->identity) return INS_OK;
   ins_status status =
       ins_parameter_create(c->table, target, ins_map_get(c->settings, "circular"), &s->parameter);
-  if (status != INS_OK) return ins_within(status, "decoding: target");
+  if (status != INS_OK) return ins_within(status, "target");
   const ins_parameter *p = &s->parameter;
   if (p->n < 2)
     return ins_fail(INS_ERR_ARGUMENT, "axis %s has one value: there is nothing to decode", target);
@@ -333,10 +335,11 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const double x = ins_matrix_bytes(size, block, s->precision, neurons, samples),
                one = ins_matrix_bytes(size, block, s->precision, neurons, (double)s->n_conditions);
   const double folding = ins_ridge_bytes(size, block, s->precision, neurons, train, targets) +
-                         x / folds + INS_PICK_BYTES +
+                         x / folds + ins_pick_bytes(size, s->precision, neurons, samples) +
                          2 * ins_matrix_bytes(size, block, s->precision, samples / folds, targets);
-  out->bytes = x + fmax(2 * one + ins_table_read_bytes(s->table), folding) +
-               (s->n_sizes ? x + INS_PICK_BYTES : 0) + 8 * (8 * samples + 8 * neurons) +
+  out->bytes = x + fmax(2 * one + ins_table_read_bytes(s->table, size, s->precision), folding) +
+               (s->n_sizes ? x + ins_pick_bytes(size, s->precision, samples, neurons) : 0) +
+               8 * (8 * samples + 8 * neurons) +
                (s->identity ? ins_matrix_bytes(size, block, INS_F32, targets, targets) : 0);
   out->flops = folds * (ins_ridge_flops(neurons, train, targets, (double)s->n_lambdas) +
                         2 * neurons * samples / folds * targets);

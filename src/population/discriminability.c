@@ -92,9 +92,9 @@ static ins_status find_reference(const ins_analysis_context *c, const ins_parame
   const double value = ins_value_real_or(ins_map_get(c->settings, "reference"), 0);
   for (*place = 0; *place < p->n; (*place)++)
     if (fabs(p->values[*place] - value) <= 1e-9 * fmax(1, fabs(value))) return INS_OK;
-  return ins_fail(
-      INS_ERR_ARGUMENT, "discriminability: reference %g is no value of axis %s (%g to %g)", value,
-      c->table->feature_axes[p->axis].name, p->values[p->order[0]], p->values[p->order[p->n - 1]]);
+  return ins_fail(INS_ERR_ARGUMENT, "reference %g is no value of axis %s (%g to %g)", value,
+                  c->table->feature_axes[p->axis].name, p->values[p->order[0]],
+                  p->values[p->order[p->n - 1]]);
 }
 
 /* Pairs in the order of the features, steps (of sorted values) in the place of the axis. */
@@ -168,7 +168,7 @@ static ins_status set_list(const ins_analysis_context *c, ins_dprime *s, ins_lay
   ins_status status =
       ins_parameter_create(c->table, ins_value_text_or(ins_map_get(c->settings, "along"), NULL),
                            ins_map_get(c->settings, "period"), &p);
-  if (status != INS_OK) return ins_within(status, "discriminability: along");
+  if (status != INS_OK) return ins_within(status, "along");
   size_t place = 0;
   const size_t steps = reference || (p.period > 0 && p.n > 2) ? p.n : p.n - 1;
   if (p.n < 2)
@@ -186,8 +186,7 @@ static ins_status set_matrix(const ins_analysis_context *c, ins_dprime *s, ins_l
                              int *axes) {
   ins_status status = pick_all(c, s);
   if (status == INS_OK && s->n_conditions < 2)
-    status = ins_fail(INS_ERR_ARGUMENT, "discriminability of one condition of '%s': give two",
-                      c->table->name);
+    status = ins_fail(INS_ERR_ARGUMENT, "'%s' has one condition: give two", c->table->name);
   if (status != INS_OK) return status;
   if (!given(c, "conditions") && c->table->n_feature_axes == 1)
     status = ins_table_feature_axes(c->table, l, axes, n);
@@ -201,15 +200,14 @@ static ins_status set_pairs(const ins_analysis_context *c, ins_dprime *s, ins_la
                             int *axes) {
   const double most = ins_value_real_or(ins_map_get(c->settings, "max_pairs"), 1e7);
   if (given(c, "along") && given(c, "conditions"))
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "discriminability: either `conditions`, all with each other, or `along`");
+    return ins_fail(INS_ERR_ARGUMENT, "either `conditions`, all with each other, or `along`");
   if (given(c, "reference") && !given(c, "along"))
-    return ins_fail(INS_ERR_ARGUMENT, "discriminability: `reference` is a value of an axis that "
+    return ins_fail(INS_ERR_ARGUMENT, "`reference` is a value of an axis that "
                                       "`along` names");
   ins_status status = given(c, "along") ? set_list(c, s, l, n, axes) : set_matrix(c, s, l, n, axes);
   if (status == INS_OK && (double)s->n_pairs > most)
     status = ins_fail(INS_ERR_ARGUMENT,
-                      "discriminability: %zu pairs are more than max_pairs, %.0f; choose "
+                      "%zu pairs are more than max_pairs, %.0f; choose "
                       "`conditions` or an axis `along`, or raise it",
                       s->n_pairs, most);
   if (status == INS_OK && *n > INS_MAX_DIMS)
@@ -228,23 +226,22 @@ static ins_status set_noise(const ins_analysis_context *c, ins_dprime *s) {
   s->shrinkage = ins_value_real_or(ins_map_get(c->settings, "shrinkage"), NAN);
   if (trials == 1)
     return ins_fail(INS_ERR_ARGUMENT,
-                    "discriminability: '%s' has one trial of each condition; noise "
+                    "'%s' has one trial of each condition; noise "
                     "needs two",
                     c->table->name);
   if (!trials && isnan(s->gain))
     return ins_fail(INS_ERR_ARGUMENT,
-                    "discriminability: '%s' has no trials; give it repeats (keys `repeats`, or "
+                    "'%s' has no trials; give it repeats (keys `repeats`, or "
                     "`noise` and `draws`, of data), or `gain` for Poisson noise",
                     c->table->name);
   if (trials && !isnan(s->gain))
-    return ins_fail(INS_ERR_ARGUMENT,
-                    "discriminability: `gain` is for responses without trials, and '%s' has %zu",
+    return ins_fail(INS_ERR_ARGUMENT, "`gain` is for responses without trials, and '%s' has %zu",
                     c->table->name, trials);
   s->n_trials = trials;
   s->freedom = (double)c->table->n_features * (double)(trials ? trials - 1 : 0);
   if (trials && s->shrinkage == 0 && (double)c->table->n_items > s->freedom)
     return ins_fail(INS_ERR_ARGUMENT,
-                    "discriminability: the noise covariance of %zu neurons from %.0f degrees of "
+                    "the noise covariance of %zu neurons from %.0f degrees of "
                     "freedom has no inverse without shrinkage; leave it out, or above 0",
                     c->table->n_items, s->freedom);
   s->corrected = trials && s->freedom > (double)c->table->n_items + 1;
@@ -278,7 +275,7 @@ static ins_status declare_noise(ins_dprime *s, ins_layout *l, int item) {
   ins_status status = ins_layout_variable(l, &flag, &s->v_flag);
   if (status == INS_OK)
     status =
-        ins_declare(l, "noise_sd", INS_F32, NULL,
+        ins_declare(l, "noise_sd", INS_F64, NULL,
                     "standard deviation of the item's noise, pooled over conditions",
                     "sqrt(sum over conditions and trials of (x - mean)^2 / (conditions (trials - "
                     "1)))",
@@ -363,17 +360,19 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
                x = ins_matrix_bytes(size, block, t, n, q),
                gram = ins_matrix_bytes(size, block, t, fmax(side, 1), fmax(side, 1)),
                pairs = s->all_pairs ? ins_matrix_bytes(size, block, t, q, q) : 8 * q;
-  const double numbers = 64 * n + 16 * k + 16 * q, read = ins_table_read_bytes(s->table);
+  const double numbers = 64 * n + 16 * k + 16 * q, read = ins_table_read_bytes(s->table, size, t),
+               picked = ins_pick_bytes(size, t, n, k),
+               product = ins_matrix_product_bytes(size, block, t, fmax(side, q), fmax(side, q));
   if (!s->n_trials) {
-    out->bytes =
-        2 * one + fmax(read, INS_PICK_BYTES) + 2 * pairs + 8 * (double)s->n_pairs + numbers;
+    out->bytes = 2 * one + fmax(read, fmax(picked, s->all_pairs ? product : 0)) + 2 * pairs +
+                 8 * (double)s->n_pairs + numbers;
     out->flops = 6 * n * (double)s->n_pairs;
     return;
   }
   const bool dual = samples < n;
   const double all = dual ? ins_matrix_bytes(size, block, t, n, samples) : 0;
-  const double reading = 3 * one + all + 2 * gram + read,
-               solving = one + all + 2 * gram + 3 * x + INS_PICK_BYTES + pairs;
+  const double reading = 3 * one + all + 2 * gram + fmax(read, product),
+               solving = one + all + 2 * gram + 3 * x + fmax(picked, product) + pairs;
   out->bytes = fmax(reading, solving) + numbers;
   out->flops = n * side * fmax(samples, side) + side * side * side / 3 * (s->corrected ? 2 : 1) +
                (s->corrected ? 4 : 2) * side * side * q + (dual ? 4 * n * samples * q : 0) +

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Covariance of noise, pooled over conditions, and its inverse. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -207,6 +208,23 @@ static ins_status solve_dual(ins_noise_covariance *c, const ins_dprime *s, doubl
   return status;
 }
 
+/* Of correlations, a square on the diagonal of the Cholesky factor is the share of a neuron's noise
+ * that those before it do not have. Where that is rounding, so is what the factor solves, and
+ * whether it could be made at all. */
+static ins_status check_factor(const ins_matrix *a) {
+  const double eps = a->dtype == INS_F32 ? FLT_EPSILON : DBL_EPSILON;
+  const double least = 8 * sqrt((double)a->n_rows) * eps;
+  double n_small = 0;
+  for (size_t j = 0; j < a->local_columns; j++)
+    for (size_t i = 0; i < a->local_rows; i++) {
+      const double x = ins_matrix_get(a, i, j);
+      if (ins_matrix_row(a, i) == ins_matrix_column(a, j)) n_small += !(x * x > least);
+    }
+  ins_sum_over_ranks(a->grid, &n_small, 1);
+  if (n_small == 0) return INS_OK;
+  return ins_fail(INS_ERR_NUMERIC, "the noise of %.0f neurons is a sum of that of others", n_small);
+}
+
 ins_status ins_noise_covariance_solve(ins_noise_covariance *c, const ins_dprime *s,
                                       double shrinkage, bool keep, const ins_matrix *x,
                                       ins_matrix *z) {
@@ -222,6 +240,7 @@ ins_status ins_noise_covariance_solve(ins_noise_covariance *c, const ins_dprime 
     shift(&a, 1 - shrinkage, 0, true);
     ins_matrix_copy(x, z);
     status = ins_matrix_solve(&a, z);
+    if (status == INS_OK && shrinkage <= 0) status = check_factor(&a);
   }
   ins_matrix_clear(&a);
   return status;

@@ -10,9 +10,6 @@
 #include "insilico/agree.h"
 #include "insilico/memory.h"
 
-/* What a rank writes a matrix through, at most. */
-static const double PANEL_BYTES = 3.0 * (32 << 20);
-
 static const ins_variant metrics[] = {
     {.name = "euclidean", .doc = "norm of the difference"},
     {.name = "correlation", .doc = "1 - Pearson's r"},
@@ -122,8 +119,9 @@ static ins_status declare_nearest(distances *s, ins_layout *layout, int item) {
   ins_status status = ins_declare_flag(layout, item, &s->v_flag);
   if (status == INS_OK)
     status = ins_declare(layout, "nearest", INS_I64, NULL,
-                         "position of the nearest other item, from 0; -1 where there is none", NULL,
-                         1, &item, &s->v_nearest);
+                         "position of the nearest other item, from 0; -1 where there is none",
+                         "smallest distance; of those that are equal but for rounding the first", 1,
+                         &item, &s->v_nearest);
   if (status == INS_OK)
     status =
         ins_declare(layout, "nearest_distance", INS_F64, NULL, "distance to the nearest other item",
@@ -218,9 +216,11 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const double c = ins_matrix_bytes(size, block, s->dtype, n, n);
   const double shifting = ins_shifts_bytes(&s->shifts, size, block, s->dtype, n, k);
   const double which = s->shifts.n > 1 ? ins_matrix_bytes(size, block, INS_F32, n, n) : 0;
-  const double reading = x + ins_table_read_bytes(s->table);
-  const double writing = c + which + fmax(PANEL_BYTES, s->shifts.n > 1 ? c + PANEL_BYTES : 0);
-  out->bytes = fmax(fmax(reading, x + c + shifting), writing) + 8 * n * sizeof(double) +
+  const double reading = x + ins_table_read_bytes(s->table, size, s->dtype);
+  const double product = ins_matrix_product_bytes(size, block, s->dtype, n, n);
+  const double passing = ins_work_write_bytes(size, s->dtype, s->table->n_items, s->table->n_items);
+  const double writing = c + which + fmax(passing, s->shifts.n > 1 ? c : 0);
+  out->bytes = fmax(fmax(reading, x + c + shifting + product), writing) + 8 * n * sizeof(double) +
                2 * k * sizeof(double) + 6 * (double)s->n_groups * sizeof(double);
   out->flops = n * n * k * (1 + 2 * (double)(s->shifts.n - 1));
 }
@@ -341,8 +341,9 @@ static ins_status compute(job *j) {
 static ins_status write_items(job *j) {
   const distances *s = j->s;
   ins_status status = ins_work_write(j->work, s->v_flag, j->flag);
-  if (status == INS_OK) status = ins_distances_nearest(&j->d, j->used, j->a, j->b);
-  if (status == INS_OK) status = ins_work_write_numbers(j->work, s->v_nearest, j->a);
+  if (status != INS_OK) return status;
+  ins_distances_nearest(&j->d, s->metric, j->used, j->norm, j->a, j->b);
+  status = ins_work_write_numbers(j->work, s->v_nearest, j->a);
   if (status == INS_OK) status = ins_work_write_numbers(j->work, s->v_nearest_distance, j->b);
   if (status != INS_OK || !s->n_groups) return status;
   /* There are no more groups than items. */

@@ -92,7 +92,7 @@ static ins_status read_parameter(const ins_analysis_context *c, fisher *s) {
   ins_status status =
       ins_parameter_create(c->table, ins_value_text_or(ins_map_get(c->settings, "along"), NULL),
                            ins_map_get(c->settings, "period"), p);
-  if (status != INS_OK) return ins_within(status, "fisher_information: along");
+  if (status != INS_OK) return ins_within(status, "along");
   const char *name = c->table->feature_axes[p->axis].name;
   if (p->n < 2)
     return ins_fail(INS_ERR_ARGUMENT, "axis %s has one value: responses have no slope", name);
@@ -202,8 +202,10 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const fisher *s = state;
   const double n = (double)s->table->n_items, k = (double)s->table->n_features;
   const double m = ins_matrix_bytes(size, block, s->precision, n, k);
-  out->bytes = m + fmax(ins_table_read_bytes(s->table), INS_PICK_BYTES) + 32 * n +
-               8 * k * (double)(3 + s->n_groups);
+  out->bytes = m +
+               fmax(ins_table_read_bytes(s->table, size, s->precision),
+                    ins_pick_bytes(size, s->precision, n, k)) +
+               32 * n + 8 * k * (double)(3 + s->n_groups);
   out->flops = 10 * n * k;
 }
 
@@ -255,7 +257,7 @@ static void add_item(void *self, size_t n, double *curve) {
     const double *base = curve + k - i * p->stride;
     double slope = 0;
     for (int d = 0; d < 3; d++) slope += s->weight[i][d] * base[s->place[i][d] * p->stride];
-    const double information = s->gain * slope * slope / curve[k];
+    const double information = s->gain * slope * (slope / curve[k]);
     b->information[k] += information;
     b->of[n] += information / (double)n_features;
     if (group) group[k] += information;

@@ -84,5 +84,5 @@ int pilaenv_(const int *context, const char *precision);
 __attribute__((visibility("default"))) int pilaenv_(const int *context, const char *precision) {
   (void)context;
   (void)precision;
-  return 256;
+  return INS_GRID_PANEL;
 }

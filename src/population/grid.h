@@ -20,6 +20,8 @@ typedef struct ins_grid {
   MPI_Comm row_comm, column_comm; /* processes of this one's row, and of its column */
 } ins_grid;
 
+enum { INS_GRID_PANEL = 256 }; /* columns of operands that PBLAS multiplies at a time */
+
 /** The shape of the grid that `size` ranks make. */
 void ins_grid_shape(int size, int *n_rows, int *n_columns);
 /** Collective. `comm` is borrowed. */

@@ -17,17 +17,42 @@ static size_t local_count(size_t n, int block, int process, int n_processes) {
   return (size_t)numroc_(&whole, &block, &process, &first, &n_processes);
 }
 
+static double local_side(double n, int block, int processes) {
+  return fmin(ceil(n / block / processes) * block, n);
+}
+
 /* Elements of the largest part: that of process (0, 0). */
 static double part_elements(int size, int block, double n_rows, double n_columns) {
   int rows, columns;
   ins_grid_shape(size, &rows, &columns);
-  const double r = ceil(n_rows / block / rows) * block,
-               c = ceil(n_columns / block / columns) * block;
-  return fmin(r, n_rows) * fmin(c, n_columns);
+  return local_side(n_rows, block, rows) * local_side(n_columns, block, columns);
 }
 
 double ins_matrix_bytes(int size, int block, ins_dtype dtype, double n_rows, double n_columns) {
   return part_elements(size, block, n_rows, n_columns) * (double)ins_dtype_size(dtype);
+}
+
+/* Two of each operand: one that is multiplied and one that is on its way. */
+double ins_matrix_product_bytes(int size, int block, ins_dtype dtype, double n_rows,
+                                double n_columns) {
+  int rows, columns;
+  ins_grid_shape(size, &rows, &columns);
+  const double sides = local_side(n_rows, block, rows) + local_side(n_columns, block, columns);
+  return 2 * sides * INS_GRID_PANEL * (double)ins_dtype_size(dtype);
+}
+
+size_t ins_matrix_lines(size_t n, size_t across, size_t most, int size) {
+  const size_t all = (n + (size_t)size - 1) / (size_t)size;
+  const size_t fit = across < most ? most / across : 1;
+  return fit < all ? fit : all;
+}
+
+/* Turned into the other order; sorted by where it goes and as it comes; a message to one process of
+ * each column of the grid. */
+double ins_matrix_move_bytes(int size, ins_dtype dtype, double count) {
+  int rows, columns;
+  ins_grid_shape(size, &rows, &columns);
+  return (3 + (size > 1 ? 1.0 / columns : 0)) * count * (double)ins_dtype_size(dtype);
 }
 
 static ins_status check_size(const ins_grid *g, size_t n_rows, size_t n_columns) {

@@ -29,6 +29,16 @@ ins_status ins_matrix_create(const ins_grid *grid, ins_dtype dtype, size_t n_row
 void ins_matrix_clear(ins_matrix *m);
 /** Bytes of a rank's part at most, on a grid of `size` ranks. Local. */
 double ins_matrix_bytes(int size, int block, ins_dtype dtype, double n_rows, double n_columns);
+/** Bytes that forming a product of that shape takes on a rank beside the matrices: the panels of
+ * operands that PBLAS has under way. Local. */
+double ins_matrix_product_bytes(int size, int block, ins_dtype dtype, double n_rows,
+                                double n_columns);
+/** Rows (columns) of a panel on each rank, of n of `across` numbers in all, where a share may have
+ * `most` numbers: at least 1. Local. */
+size_t ins_matrix_lines(size_t n, size_t across, size_t most, int size);
+/** Bytes that moving a panel between a matrix and shares of `count` numbers (ins_matrix_take_rows
+ * and its like) takes on a rank beside both. Local. */
+double ins_matrix_move_bytes(int size, ins_dtype dtype, double count);
 
 /* ---- elements of this process (local) ---------------------------------------------------------
  */
@@ -108,8 +118,8 @@ ins_status ins_matrix_mirror(ins_matrix *m) INS_CHECKED;
  * of each vector that is largest in magnitude is positive (the first of equals). INS_ERR_NUMERIC:
  * no convergence, numbers that are not finite. */
 ins_status ins_matrix_eigen(ins_matrix *a, double *values, ins_matrix *v) INS_CHECKED;
-/** That rule of signs, for columns of any matrix. sign[n_columns], the same on every rank: what each
- * was multiplied by, 1 or -1; may be NULL. */
+/** That rule of signs, for columns of any matrix. sign[n_columns], the same on every rank: what
+ * each was multiplied by, 1 or -1; may be NULL. */
 ins_status ins_matrix_fix_signs(ins_matrix *m, double *sign) INS_CHECKED;
 /** Bytes a rank needs on top of a and v. Local. */
 double ins_matrix_eigen_bytes(int size, int block, ins_dtype dtype, double n);

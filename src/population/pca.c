@@ -8,6 +8,13 @@
 #include "insilico/agree.h"
 #include "insilico/memory.h"
 
+/* A row or column whose standard deviation is below this share of its mean is constant but for
+ * rounding: numbers that are the same are, in single, where sums are formed in double, apart by the
+ * last digit; in double sums over trials add more. */
+static double slack_of(const ins_matrix *m) {
+  return m->dtype == INS_F32 ? 2 * (double)FLT_EPSILON : 8 * DBL_EPSILON;
+}
+
 static double precision_of(const ins_matrix *m) {
   return m->dtype == INS_F32 ? FLT_EPSILON : DBL_EPSILON;
 }
@@ -35,23 +42,58 @@ static void clear_unused(const preparation *p) {
       for (size_t j = 0; j < x->local_columns; j++) ins_matrix_set(x, i, j, 0);
 }
 
+/* Divides all by a power of two, which takes no digits: then nothing is so large or so small that
+ * its square, or the square of that, is beyond what a number can be. */
+static void choose_unit(const preparation *p, ins_pca *out) {
+  ins_matrix *x = p->x;
+  double most = 0;
+  int exponent;
+  for (size_t j = 0; j < x->local_columns; j++)
+    for (size_t i = 0; i < x->local_rows; i++) most = fmax(most, fabs(ins_matrix_get(x, i, j)));
+  MPI_Allreduce(MPI_IN_PLACE, &most, 1, MPI_DOUBLE, MPI_MAX, x->grid->comm);
+  out->unit = 1;
+  if (!(most > 0 && isfinite(most))) return;
+  frexp(most, &exponent);
+  out->unit = ldexp(1, exponent - 1);
+  for (size_t j = 0; j < x->local_columns; j++)
+    for (size_t i = 0; i < x->local_rows; i++)
+      ins_matrix_set(x, i, j, ins_matrix_get(x, i, j) / out->unit);
+}
+
+/* Sums of each row (column) and, where not NULL, of squares. */
+static ins_status sums(const ins_matrix *x, bool rows, double *sum, double *squares) {
+  return rows ? ins_matrix_row_sums(x, NULL, sum, squares)
+              : ins_matrix_column_sums(x, NULL, sum, squares);
+}
+
+/* Adds the mean of each row (column) to p->sum and removes it. */
+static ins_status remove_mean(const preparation *p, bool rows) {
+  ins_matrix *x = p->x;
+  const size_t n = rows ? x->n_rows : x->n_columns, across = rows ? x->n_columns : p->n_used;
+  ins_status status = sums(x, rows, p->factor, NULL);
+  if (status != INS_OK) return status;
+  for (size_t k = 0; k < n; k++) p->factor[k] /= across ? (double)across : 1;
+  if (rows)
+    ins_matrix_scale_rows(x, p->factor, NULL);
+  else
+    ins_matrix_scale_columns(x, p->factor, NULL);
+  clear_unused(p);
+  for (size_t k = 0; k < n; k++) p->sum[k] += p->factor[k];
+  return INS_OK;
+}
+
 /* Removes the mean of each row (column), which is left in p->sum, and makes its standard deviation
- * 1 where `scaled`. What is constant but for rounding becomes 0. */
+ * 1 where `scaled`. What is constant but for rounding becomes 0. The sum of many equal numbers is
+ * off by more than the last digit: what that leaves is the same everywhere, and a second mean takes
+ * it away. */
 static ins_status standardise(const preparation *p, bool rows, bool scaled) {
   ins_matrix *x = p->x;
   const size_t n = rows ? x->n_rows : x->n_columns, across = rows ? x->n_columns : p->n_used;
-  const double slack = 8 * precision_of(x);
-  ins_status status = rows ? ins_matrix_row_sums(x, NULL, p->sum, NULL)
-                           : ins_matrix_column_sums(x, NULL, p->sum, NULL);
-  if (status != INS_OK) return status;
-  for (size_t k = 0; k < n; k++) p->sum[k] /= across ? (double)across : 1;
-  if (rows)
-    ins_matrix_scale_rows(x, p->sum, NULL);
-  else
-    ins_matrix_scale_columns(x, p->sum, NULL);
-  clear_unused(p);
-  status = rows ? ins_matrix_row_sums(x, NULL, p->factor, p->squares)
-                : ins_matrix_column_sums(x, NULL, p->factor, p->squares);
+  const double slack = slack_of(x);
+  memset(p->sum, 0, n * sizeof *p->sum);
+  ins_status status = remove_mean(p, rows);
+  if (status == INS_OK) status = remove_mean(p, rows);
+  if (status == INS_OK) status = sums(x, rows, p->factor, p->squares);
   if (status != INS_OK) return status;
   for (size_t k = 0; k < n; k++) {
     const double sd = sqrt(p->squares[k] / (across ? (double)across : 1));
@@ -82,8 +124,7 @@ static ins_status sum_up(const preparation *p, bool of_items, ins_pca *out) {
   for (int side = 0; side < 2; side++) {
     const bool rows = side == 0;
     const size_t n = rows ? x->n_rows : x->n_columns;
-    ins_status status = rows ? ins_matrix_row_sums(x, NULL, p->sum, p->squares)
-                             : ins_matrix_column_sums(x, NULL, p->sum, p->squares);
+    ins_status status = sums(x, rows, p->sum, p->squares);
     if (status != INS_OK) return status;
     double *fourths = rows == of_items ? &lengths : &squares;
     for (size_t k = 0; k < n; k++) {
@@ -102,13 +143,18 @@ static ins_status prepare(const preparation *p, const ins_pca_options *options, 
   const bool of_items = out->of_items;
   /* Samples' mean is that of each variable: scaling variables removes it. */
   const ins_side variables = of_items ? INS_OF_FEATURES : INS_OF_ITEMS;
+  const size_t n = of_items ? p->x->n_columns : p->x->n_rows;
   ins_status status = INS_OK;
   clear_unused(p);
-  if (options->scaled != INS_OF_NEITHER && options->scaled != variables)
+  choose_unit(p, out);
+  if (options->scaled != INS_OF_NEITHER && options->scaled != variables) {
     status = standardise(p, of_items, true);
+    out->unit = 1;
+  }
   if (status == INS_OK) status = standardise(p, !of_items, options->scaled == variables);
   if (status != INS_OK) return status;
-  memcpy(out->mean, p->sum, (of_items ? p->x->n_columns : p->x->n_rows) * sizeof *out->mean);
+  for (size_t k = 0; k < n; k++) out->mean[k] = p->sum[k] * out->unit;
+  if (options->scaled == variables) out->unit = 1;
   return sum_up(p, of_items, out);
 }
 
@@ -230,6 +276,15 @@ ins_status ins_pca_create(ins_matrix *x, const ins_pca_options *options, ins_pca
   return status;
 }
 
+ins_status ins_pca_check_units(const ins_pca *pca) {
+  const double variance = pca->total * pca->unit * pca->unit;
+  if (pca->total == 0 || (isfinite(variance) && variance >= DBL_MIN)) return INS_OK;
+  return ins_fail(INS_ERR_NUMERIC,
+                  "values as %s as %g have variances that no number can hold; bring them to one "
+                  "scale beforehand, by `scale` here or `normalize` of data",
+                  pca->unit > 1 ? "large" : "small", pca->unit);
+}
+
 void ins_pca_clear(ins_pca *pca) {
   ins_free(&pca->values);
   ins_free(&pca->mean);
@@ -248,7 +303,9 @@ double ins_pca_bytes(int size, int block, ins_dtype dtype, size_t n_items, size_
   const double gram = ins_matrix_bytes(size, block, dtype, side, side),
                left = ins_matrix_bytes(size, block, dtype, n, k) +
                       ins_matrix_bytes(size, block, dtype, m, k);
-  return left + 2 * gram + ins_matrix_eigen_bytes(size, block, dtype, side) +
+  const double product = fmax(ins_matrix_product_bytes(size, block, dtype, side, side),
+                              ins_matrix_product_bytes(size, block, dtype, fmax(n, m), k));
+  return left + gram + fmax(gram + ins_matrix_eigen_bytes(size, block, dtype, side), product) +
          8 * (4 * fmax(n, m) + side + 2 * k);
 }
 

@@ -30,6 +30,9 @@ typedef struct ins_pca_options {
       *flag; /* [n_items]: items other than 0 have no part and get scores of 0; NULL: all */
 } ins_pca_options;
 
+/* Numbers are in units of the data where it says so, else in multiples of `unit`: squares of
+ * responses of 1e20 are beyond single precision, fourth powers of 1e-80 beyond double. Ratios and
+ * participation ratios have no units. */
 typedef struct ins_pca {
   size_t n_items, n_features;
   bool of_items;       /* samples are items */
@@ -38,24 +41,28 @@ typedef struct ins_pca {
   size_t n_components; /* at most n_values */
   size_t n_values;     /* min(n_items, n_features) */
   size_t rank;         /* eigenvalues that are not zero */
+  double unit;         /* a power of two, so that it takes no digits; 1 of what was scaled */
   double total;        /* variance of all components: tr C */
   double *values;      /* [n_values] eigenvalues of C, descending; the same on every rank */
-  double *mean; /* [n_features], or [n_items] where features are the samples: what was removed
-                 */
+  double *mean; /* [n_features], or [n_items] where features are the samples: what was removed,
+                 * in units of the data */
   ins_spread_sums sums; /* for participation ratios */
   double diagonal;      /* ins_spread_diagonal, in units of C */
   ins_matrix scores;    /* [n_items, n_components] */
   ins_matrix loadings;  /* [n_features, n_components] */
 } ins_pca;
 
-/** Scales and centres x in place: x is then what scores and loadings multiply to. Sets all of `out`
- * but values, rank, sums.m1m1, scores and loadings. First part of ins_pca_create; alone, for a
- * second measurement of the same. Collective. */
+/** Scales and centres x in place: x is then what scores and loadings multiply to, in units. Sets
+ * all of `out` but values, rank, sums.m1m1, scores and loadings. First part of ins_pca_create;
+ * alone, for a second measurement of the same. Collective. */
 ins_status ins_pca_prepare(ins_matrix *x, const ins_pca_options *options, ins_pca *out) INS_CHECKED;
 /** Components of x [n_items, n_features], which is scaled and centred in place. Collective; on
  * failure `out` is empty.
  * @return INS_OK; INS_ERR_MEMORY; INS_ERR_NUMERIC: not finite, no convergence */
 ins_status ins_pca_create(ins_matrix *x, const ins_pca_options *options, ins_pca *out) INS_CHECKED;
+/** Can variances be written in units of the data? INS_ERR_NUMERIC where they are too large or too
+ * small. The same on every rank; local. */
+ins_status ins_pca_check_units(const ins_pca *pca) INS_CHECKED;
 /** Local. */
 void ins_pca_clear(ins_pca *pca);
 
@@ -63,7 +70,7 @@ void ins_pca_clear(ins_pca *pca);
  * theirs is independent (cvPCA; Stringer et al. 2019, Nature 571:361): shared[k] = sum over samples
  * of (a u_k) (b u_k) / (n_samples - 1), u_k the components of a, which `pca` was made of; `a` and
  * `b` were prepared with the same options. *total: over all directions, the trace of the
- * cross-covariance. The same on every rank. Collective. */
+ * cross-covariance. In units of a times those of b. The same on every rank. Collective. */
 ins_status ins_pca_shared(const ins_pca *pca, const ins_matrix *a, const ins_matrix *b,
                           double *shared, double *total) INS_CHECKED;
 

@@ -112,5 +112,6 @@ ins_status ins_pca_cross(const ins_matrix *a, const ins_matrix *b, const ins_pca
 double ins_pca_cross_bytes(int size, int block, ins_dtype dtype, size_t n_items,
                            size_t n_features) {
   const double n = (double)n_items, m = (double)n_features, side = n < m ? n : m;
-  return 3 * ins_matrix_bytes(size, block, dtype, side, side) + 24 * (n > m ? n : m);
+  return 3 * ins_matrix_bytes(size, block, dtype, side, side) +
+         ins_matrix_product_bytes(size, block, dtype, side, side) + 24 * (n > m ? n : m);
 }

@@ -2,6 +2,7 @@
 /* Ridge regression on distributed matrices. */
 #include "ridge.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,28 +13,44 @@
 /* ---- fitting ------------------------------------------------------------------------------------
  */
 
-/* Differences below this share of the mean are rounding. */
+/* Standard deviations below this share of the mean are rounding: of single precision the last
+ * digit, which is all that sums in double leave. */
+static double least_variation(ins_dtype dtype) {
+  return dtype == INS_F32 ? 2 * (double)FLT_EPSILON : 1e-13;
+}
+
+/* Differences below this share are rounding. */
 static double slack_of(ins_dtype dtype) {
   return dtype == INS_F32 ? 1e-6 : 1e-13;
 }
 
+/* Adds the mean of what is left of each neuron to r->mean and removes it. */
+static ins_status remove_mean(ins_ridge *r, ins_matrix *x) {
+  ins_status status = ins_matrix_row_sums(x, NULL, r->scale, NULL);
+  if (status != INS_OK) return status;
+  for (size_t i = 0; i < r->n_neurons; i++) r->scale[i] /= (double)r->n_samples;
+  ins_matrix_scale_rows(x, r->scale, NULL);
+  for (size_t i = 0; i < r->n_neurons; i++) r->mean[i] += r->scale[i];
+  return INS_OK;
+}
+
+/* The sum of many equal numbers is off by more than the last digit: a second mean takes away what
+ * that leaves, which would pass for variation of a neuron that has none. */
 static ins_status standardise(ins_ridge *r, ins_matrix *x) {
-  const double n = (double)r->n_samples, slack = slack_of(x->dtype);
-  double *sum = r->mean, *squares = r->scale;
-  ins_status status = ins_matrix_row_sums(x, NULL, sum, NULL);
-  double *again = NULL;
-  if (status == INS_OK)
-    status = ins_agree(x->grid->comm, ins_alloc(r->n_neurons, sizeof *again, &again));
-  if (status != INS_OK) goto done;
-  for (size_t i = 0; i < r->n_neurons; i++) r->mean[i] /= n;
-  status = ins_matrix_row_sums(x, r->mean, again, squares);
-  for (size_t i = 0; i < r->n_neurons; i++) {
-    const double sd = sqrt(squares[i] / n);
-    r->scale[i] = sd > slack * fabs(r->mean[i]) ? 1 / sd : 0;
+  const double n = (double)r->n_samples, slack = least_variation(x->dtype);
+  double *squares = r->scale, *sum = NULL;
+  ins_status status = ins_agree(x->grid->comm, ins_alloc(r->n_neurons, sizeof *sum, &sum));
+  if (status == INS_OK) status = remove_mean(r, x);
+  if (status == INS_OK) status = remove_mean(r, x);
+  if (status == INS_OK) status = ins_matrix_row_sums(x, NULL, sum, squares);
+  if (status == INS_OK) {
+    for (size_t i = 0; i < r->n_neurons; i++) {
+      const double sd = sqrt(squares[i] / n);
+      r->scale[i] = sd > slack * fabs(r->mean[i]) ? 1 / sd : 0;
+    }
+    ins_matrix_scale_rows(x, NULL, r->scale);
   }
-  ins_matrix_scale_rows(x, r->mean, r->scale);
-done:
-  ins_free(&again);
+  ins_free(&sum);
   return status;
 }
 
@@ -274,8 +291,9 @@ double ins_ridge_bytes(int size, int block, ins_dtype dtype, double n_neurons, d
                targets = ins_matrix_bytes(size, block, dtype, n_samples, n_targets),
                weights = ins_matrix_bytes(size, block, dtype, n_neurons, n_targets);
   const double beside = n_neurons > n_samples ? 0 : x; /* scores */
-  return x + 2 * gram + fmax(ins_matrix_eigen_bytes(size, block, dtype, n), beside) + 5 * targets +
-         2 * weights + 8 * (4 * n_neurons + 2 * n_samples);
+  const double product = ins_matrix_product_bytes(size, block, dtype, n_neurons, n_samples);
+  return x + 2 * gram + fmax(ins_matrix_eigen_bytes(size, block, dtype, n), beside + product) +
+         5 * targets + 2 * weights + 8 * (4 * n_neurons + 2 * n_samples);
 }
 
 double ins_ridge_flops(double n_neurons, double n_samples, double n_targets, double n_lambdas) {

@@ -11,8 +11,6 @@
 
 /* Tables of groups by groups are on every rank as a whole. */
 enum { MAX_GROUPS = 1024 };
-/* What a rank writes a matrix through, at most. */
-static const double PANEL_BYTES = 3.0 * (32 << 20);
 
 const ins_key ins_signal_correlation_keys[] = {
     INS_ANALYSIS_KEYS,
@@ -219,9 +217,12 @@ static void needs(const void *state, int size, int block, ins_needs *out) {
   const double n = (double)s->table->n_items, k = (double)s->table->n_features;
   const double x = ins_matrix_bytes(size, block, s->dtype, n, k);
   const double c = ins_matrix_bytes(size, block, s->dtype, n, n);
-  const double reading = ins_table_read_bytes(s->table);
+  const double reading = ins_table_read_bytes(s->table, size, s->dtype);
   const double copies = s->noisy ? 2 : 1;
-  const double peak = fmax(copies * x + fmax(reading, c), c + PANEL_BYTES) + (s->noisy ? c : 0);
+  const double product = ins_matrix_product_bytes(size, block, s->dtype, n, n);
+  const double writing = ins_work_write_bytes(size, s->dtype, s->table->n_items, s->table->n_items);
+  const double peak =
+      fmax(copies * x + fmax(reading, c + product), c + writing) + (s->noisy ? c : 0);
   out->bytes = peak + 12 * n * sizeof(double) +
                3.0 * sizeof(double) * (double)s->n_groups * (double)s->n_groups;
   out->flops = n * n * k * (s->noisy ? (double)s->table->n_repeats : 1);

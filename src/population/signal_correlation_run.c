@@ -50,7 +50,15 @@ static ins_status row_moments(const ins_matrix *m, double *mean, double *squares
   ins_status status = ins_matrix_row_sums(m, NULL, mean, NULL);
   if (status != INS_OK) return status;
   for (size_t i = 0; i < m->n_rows; i++) mean[i] /= (double)m->n_columns;
-  return ins_matrix_row_sums(m, mean, scratch, squares);
+  status = ins_matrix_row_sums(m, mean, scratch, squares);
+  for (size_t i = 0; i < m->n_rows && status == INS_OK; i++)
+    if (!isfinite(squares[i]))
+      return ins_fail(
+          INS_ERR_NUMERIC,
+          "responses of item %zu, of mean %g, are too large to be squared; leave it out "
+          "by `where`, or bring responses to one scale by `normalize` of data",
+          i, mean[i]);
+  return status;
 }
 
 /* ---- a run -------------------------------------------------------------------------------------

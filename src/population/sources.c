@@ -60,8 +60,8 @@ static ins_status describe_file(const ins_value *settings, const char *path, con
 }
 
 static ins_status describe_files(const ins_value *settings, ins_value *list) {
-  ins_status status = check_either(settings, "file", "files");
   const size_t n = ins_table_text_count(settings, "file", "files");
+  ins_status status = INS_OK;
   for (size_t f = 0; f < n && status == INS_OK; f++)
     status = describe_file(settings, ins_table_text(settings, "file", "files", f), NULL, list);
   return status;
@@ -70,17 +70,47 @@ static ins_status describe_files(const ins_value *settings, ins_value *list) {
 /* ---- files that a job leaves ------------------------------------------------------------------
  */
 
-static ins_status load_job(const ins_value *settings, ins_job **job) {
+static const char *job_of(const ins_value *settings) {
+  return ins_value_text_or(ins_map_get(settings, "job"), "");
+}
+
+static ins_status overrides_of(const ins_value *settings, const char ***out, size_t *n) {
   const ins_value *overrides = ins_map_get(settings, "overrides");
-  const size_t n = ins_value_count(overrides);
+  *n = ins_value_count(overrides);
+  ins_status status = ins_alloc(*n, sizeof **out, out);
+  for (size_t i = 0; i < *n && status == INS_OK; i++)
+    (*out)[i] = ins_value_text_or(overrides->children.items[i], "");
+  return status;
+}
+
+static ins_status load_job(const ins_value *settings, ins_job **job) {
   const char **texts;
-  ins_status status = ins_alloc(n, sizeof *texts, &texts);
-  for (size_t i = 0; i < n && status == INS_OK; i++)
-    texts[i] = ins_value_text_or(overrides->children.items[i], "");
-  if (status == INS_OK)
-    status = ins_job_load(ins_value_text_or(ins_map_get(settings, "job"), ""), texts, n,
-                          ins_experiments, job);
+  size_t n;
+  ins_status status = overrides_of(settings, &texts, &n);
+  if (status == INS_OK) status = ins_job_load(job_of(settings), texts, n, ins_experiments, job);
   ins_free(&texts);
+  return status;
+}
+
+/* A job that is run first is one of a model: a population might be run for itself, or for another
+ * that waits for it; a plug-in, without having been allowed by name. */
+static ins_status check_job(const ins_value *settings) {
+  ins_job *job = NULL;
+  char *experiment = NULL;
+  const char **texts;
+  size_t n;
+  ins_status status = overrides_of(settings, &texts, &n);
+  if (status == INS_OK) status = ins_job_experiment(job_of(settings), texts, n, &experiment);
+  ins_free(&texts);
+  const bool population = experiment && strcmp(experiment, ins_population.name) == 0;
+  if (population || (experiment && strncmp(experiment, "plugin:", 7) == 0))
+    status = ins_fail(INS_ERR_ARGUMENT,
+                      "%s is the job of a %s, which is not run from here; run it by itself, and "
+                      "read its results: {kind: results, file: ...}",
+                      job_of(settings), population ? "population" : "plug-in");
+  free(experiment);
+  if (status == INS_OK) status = load_job(settings, &job);
+  ins_job_destroy(&job);
   return status;
 }
 
@@ -102,6 +132,10 @@ static const char *name_of(const ins_value *settings) {
   return ins_value_text_or(ins_map_get(settings, "name"), "data");
 }
 
+static bool is_run(const ins_value *settings) {
+  return strcmp(ins_value_text_or(ins_map_get(settings, "kind"), "results"), "run") == 0;
+}
+
 static ins_status check_name(const ins_value *data, size_t k) {
   const char *name = name_of(data->children.items[k]);
   for (size_t i = 0; i < k; i++)
@@ -111,24 +145,41 @@ static ins_status check_name(const ins_value *data, size_t k) {
   return INS_OK;
 }
 
-static ins_status describe_entry(const ins_value *settings, ins_value *list) {
-  const char *kind = ins_value_text_or(ins_map_get(settings, "kind"), "results");
-  ins_status status = check_either(settings, "variable", "variables");
+static ins_status check_entry(const ins_value *data, size_t k) {
+  const ins_value *entry = data->children.items[k];
+  ins_status status = check_name(data, k);
+  if (status == INS_OK) status = check_either(entry, "variable", "variables");
   if (status != INS_OK) return status;
-  return strcmp(kind, "run") == 0 ? describe_run(settings, list) : describe_files(settings, list);
+  return is_run(entry) ? check_job(entry) : check_either(entry, "file", "files");
+}
+
+static ins_status in_entry(ins_status status, const ins_value *data, size_t k) {
+  char place[512];
+  return ins_within(status, "%sdata.%zu",
+                    ins_value_place(data->children.items[k], place, sizeof place), k);
+}
+
+ins_status ins_population_check(const ins_job *job) {
+  const ins_value *data = ins_map_get(job->settings, "data");
+  ins_status status = INS_OK;
+  for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++)
+    status = in_entry(check_entry(data, k), data, k);
+  return status;
+}
+
+static ins_status describe_entry(const ins_value *settings, ins_value *list) {
+  return is_run(settings) ? describe_run(settings, list) : describe_files(settings, list);
 }
 
 ins_status ins_population_sources(const ins_job *job, ins_value **out) {
   const ins_value *data = ins_map_get(job->settings, "data");
-  char place[512];
-  *out = ins_value_list();
-  ins_status status = *out ? INS_OK : INS_ERR_MEMORY;
+  *out = NULL;
+  ins_status status = ins_population_check(job);
+  if (status == INS_OK && !(*out = ins_value_list())) status = INS_ERR_MEMORY;
   for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++) {
-    const ins_value *entry = data->children.items[k];
     ins_value *list = ins_value_list();
-    status = list ? check_name(data, k) : INS_ERR_MEMORY;
-    if (status == INS_OK) status = describe_entry(entry, list);
-    status = ins_within(status, "%sdata.%zu", ins_value_place(entry, place, sizeof place), k);
+    status = list ? describe_entry(data->children.items[k], list) : INS_ERR_MEMORY;
+    status = in_entry(status, data, k);
     if (status == INS_OK)
       status = ins_list_take(*out, list);
     else

@@ -92,7 +92,7 @@ enum { INS_ITEM_USED = 0, INS_ITEM_SILENT = 1, INS_ITEM_MISSING = 2 };
 #define INS_ITEM_FLAGS "0 used, 1 silent, 2 missing"
 ins_status ins_table_read(const ins_table *table, const ins_grid *grid, int repeat, ins_matrix *m,
                           int8_t *flag) INS_CHECKED;
-/** Bytes that reading takes on a rank beside the matrix, at most. */
-double ins_table_read_bytes(const ins_table *table);
+/** Bytes that reading into a matrix of a type takes on each of `size` ranks beside it, at most. */
+double ins_table_read_bytes(const ins_table *table, int size, ins_dtype dtype);
 
 #endif

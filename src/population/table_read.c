@@ -50,13 +50,6 @@ static bool is_by_rows(const ins_table *table) {
   return by_rows >= by_columns;
 }
 
-/* Lines (rows or columns) of a rank's share of a panel. */
-static size_t lines_of_share(size_t n_lines, size_t length, int size) {
-  const size_t most = (n_lines + (size_t)size - 1) / (size_t)size;
-  const size_t fit = PANEL / length ? PANEL / length : 1;
-  return fit < most ? fit : most;
-}
-
 static ins_table_window window_of(const reading *r, size_t first, ins_share_of share) {
   ins_table_window w = {.at = r->panel, .n_items = r->m->n_rows, .n_features = r->m->n_columns};
   if (r->by_rows) {
@@ -159,7 +152,8 @@ static ins_status read_panels(reading *r) {
   const ins_grid *g = r->m->grid;
   const size_t n_lines = r->by_rows ? r->m->n_rows : r->m->n_columns;
   const size_t length = r->by_rows ? r->m->n_columns : r->m->n_rows;
-  const size_t each = lines_of_share(n_lines, length, g->size), step = each * (size_t)g->size;
+  const size_t each = ins_matrix_lines(n_lines, length, PANEL, g->size),
+               step = each * (size_t)g->size;
   ins_status status = ins_alloc(each * length, sizeof *r->panel, &r->panel);
   if (status == INS_OK) status = ins_alloc(INS_SCRATCH, sizeof *r->scratch, &r->scratch);
   status = ins_agree(g->comm, status);
@@ -309,14 +303,20 @@ ins_status ins_table_read(const ins_table *table, const ins_grid *grid, int repe
   return status;
 }
 
-double ins_table_read_bytes(const ins_table *table) {
+/* Beside the panel and what moves it, for all that is read: what a box of the file is read into,
+ * and its part as the file has it. */
+static const double BOX_BYTES = 8.0 * INS_SCRATCH + (4 << 20);
+/* Before: rows are verified in pieces. */
+static const double VERIFY_BYTES = 8 << 20;
+
+double ins_table_read_bytes(const ins_table *table, int size, ins_dtype dtype) {
   const bool by_rows = is_by_rows(table);
-  const double n_lines = (double)(by_rows ? table->n_items : table->n_features);
-  const double length = (double)(by_rows ? table->n_features : table->n_items);
-  const double panel = 8 * fmin(n_lines * length, fmax(PANEL, length));
+  const size_t n_lines = by_rows ? table->n_items : table->n_features;
+  const size_t length = by_rows ? table->n_features : table->n_items;
+  const double share = (double)length * (double)ins_matrix_lines(n_lines, length, PANEL, size);
   const double rows = 8 * (double)table->n_items, columns = 8 * (double)table->n_features;
   const double kept = 6 * rows * (double)table->parts->n_blocks;
-  /* The panel, its copy in another order, what is sent and what is received of it. */
-  return 4 * panel + 8.0 * INS_SCRATCH + (ins_table_normalization_asked(table) ? kept : 2 * rows) +
+  return fmax(VERIFY_BYTES, 8 * share + ins_matrix_move_bytes(size, dtype, share) + BOX_BYTES) +
+         (ins_table_normalization_asked(table) ? kept : 2 * rows) +
          (table->parts->balance ? 2 * columns : 0);
 }

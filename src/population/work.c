@@ -7,8 +7,7 @@
 #include "insilico/agree.h"
 #include "insilico/memory.h"
 
-/* Bytes of a rank's share of a panel. */
-enum { PANEL = 32 << 20 };
+enum { PANEL = 4 << 20 }; /* numbers of a rank's share of a panel, at most */
 
 static const ins_variable *variable_of(const ins_work *work, int variable) {
   return &work->layout->variables[variable];
@@ -65,14 +64,17 @@ static ins_status passage_create(const ins_work *work, int variable, const ins_m
   if (p->n_rows * p->width != ins_layout_row(work->layout, variable))
     return ins_fail(INS_ERR_INTERNAL, "%s: a matrix of %zu x %zu does not fit the variable",
                     variable_of(work, variable)->name, p->n_rows, p->width);
-  const size_t row_bytes = p->width * sizeof(double);
-  const size_t share = row_bytes < PANEL ? PANEL / row_bytes : 1;
-  const size_t all = (p->n_rows + (size_t)m->grid->size - 1) / (size_t)m->grid->size;
-  const size_t mine = share < all ? share : all;
+  const size_t mine = ins_matrix_lines(p->n_rows, p->width, PANEL, m->grid->size);
   p->step = mine * (size_t)m->grid->size;
   ins_status status = ins_alloc(mine * p->width, ins_dtype_size(m->dtype), &p->taken);
   if (status == INS_OK) status = ins_alloc(mine * p->width, sizeof(double), &p->written);
   return status;
+}
+
+double ins_work_write_bytes(int size, ins_dtype dtype, size_t n_rows, size_t width) {
+  const double share = (double)width * (double)ins_matrix_lines(n_rows, width, PANEL, size);
+  return share * (double)(ins_dtype_size(dtype) + sizeof(double)) +
+         ins_matrix_move_bytes(size, dtype, share);
 }
 
 static void passage_clear(passage *p) {

@@ -37,10 +37,47 @@ static const struct {
   const char *key, *what;
 } inputs[] = {
     {"model_sha256", "model"},
-    {"stimulus_sha256", "stimulus file"},
     {"plugin_sha256", "plug-in"},
     {"data_sha256", "results file that is read"},
 };
+
+static bool same_attribute(const ins_store_facts *facts, const ins_value *attributes,
+                           const char *key) {
+  return strcmp(ins_value_text_or(ins_map_get(facts->attributes, key), ""),
+                ins_value_text_or(ins_map_get(attributes, key), "")) == 0;
+}
+
+/* `stimuli.2.file_sha256` of the file and what its stimulus has now, maybe under another number. */
+static ins_status match_input(const run *r, const ins_store_facts *facts,
+                              const ins_value *attributes, const char *key, bool *same) {
+  char *now = NULL;
+  ins_status status = ins_job_renumber(r->context->job, facts->job_json, key, &now);
+  *same = now && strcmp(ins_value_text_or(ins_map_get(facts->attributes, key), ""),
+                        ins_value_text_or(ins_map_get(attributes, now), "-")) == 0;
+  free(now);
+  return status;
+}
+
+/* Files of the stimuli, together; or, where stimuli were added, of each that was there before. */
+static ins_status check_same_stimuli(const run *r, const ins_store_facts *facts,
+                                     const ins_value *attributes) {
+  static const char all[] = "stimulus_sha256", suffix[] = "_sha256";
+  const ins_value *old = facts->attributes;
+  size_t n_named = 0, n_same = 0;
+  if (!ins_map_get(old, all) || same_attribute(facts, attributes, all)) return INS_OK;
+  for (size_t i = 0; i < ins_value_count(old); i++) {
+    const char *key = old->children.keys[i];
+    const size_t n = strlen(key), m = strlen(suffix);
+    bool same;
+    if (!strchr(key, '.') || n < m || strcmp(key + n - m, suffix) != 0) continue;
+    ins_status status = match_input(r, facts, attributes, key, &same);
+    if (status != INS_OK) return status;
+    n_named++;
+    n_same += same;
+  }
+  if (n_named && n_same == n_named) return INS_OK;
+  return check_same_input(output_of(r), all, "stimulus file", old, attributes);
+}
 
 /* The path was agreed before the lock was held: another run may have begun the file in between. */
 static ins_status check_same_path(const char *path, const ins_store_facts *facts,
@@ -62,13 +99,8 @@ static ins_status check_continues(const run *r, const ins_value *attributes,
   if (status != INS_OK) return ins_within(status, "%s exists", path);
   for (size_t i = 0; status == INS_OK && i < sizeof inputs / sizeof inputs[0]; i++)
     status = check_same_input(path, inputs[i].key, inputs[i].what, facts->attributes, attributes);
+  if (status == INS_OK) status = check_same_stimuli(r, facts, attributes);
   return status == INS_OK ? check_same_path(path, facts, attributes) : status;
-}
-
-static bool same_attribute(const ins_store_facts *facts, const ins_value *attributes,
-                           const char *key) {
-  return strcmp(ins_value_text_or(ins_map_get(facts->attributes, key), ""),
-                ins_value_text_or(ins_map_get(attributes, key), "")) == 0;
 }
 
 /* Why a file has to be laid out anew; NULL: it goes on as it is. */

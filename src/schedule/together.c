@@ -38,15 +38,14 @@ static void note_done(const run *r, office *o, ins_run_report *report, double se
   progress_show(&o->progress);
 }
 
-/* What was written in parts counts once all of it is there and one rank has read it. */
+/* What was written in parts counts once all of it is there and has been read again, by all ranks.
+ */
 static ins_status seal(run *r) {
   ins_status status = ins_store_sync(r->store);
-  if (status == INS_OK && r->rank == 0) {
-    status = ins_fault("together.seal", (long)r->stage)
-                 ? ins_fail(INS_ERR_IO, "the stage cannot be sealed, on purpose (INS_FAULT)")
-                 : ins_store_seal(r->store, r->stage, 0);
-  }
-  return ins_agree(r->comm, status);
+  if (status == INS_OK && r->rank == 0 && ins_fault("together.seal", (long)r->stage))
+    status = ins_fail(INS_ERR_IO, "the stage cannot be sealed, on purpose (INS_FAULT)");
+  status = ins_agree(r->comm, status);
+  return status == INS_OK ? ins_store_seal(r->store, r->stage, 0) : status;
 }
 
 ins_status work_together(run *r, office *o, ins_run_report *report) {

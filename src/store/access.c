@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "insilico/agree.h"
 #include "insilico/fault.h"
 #include "insilico/memory.h"
 #include "io.h"
@@ -42,7 +43,6 @@ typedef struct marks {
   int8_t *status, *error;
   uint64_t *checksum;
   const void **row; /* [n_variables]: rows of the task that is marked */
-  size_t *bytes;
 } marks;
 
 static ins_status marks_create(const stage *s, size_t n, marks *m) {
@@ -52,7 +52,6 @@ static ins_status marks_create(const stage *s, size_t n, marks *m) {
   if (status == INS_OK) status = ins_alloc(n, 1, &m->error);
   if (status == INS_OK) status = ins_alloc(n, sizeof *m->checksum, &m->checksum);
   if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->row, &m->row);
-  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *m->bytes, &m->bytes);
   return status;
 }
 
@@ -61,7 +60,6 @@ static void marks_clear(marks *m) {
   ins_free(&m->error);
   ins_free(&m->checksum);
   ins_free(&m->row);
-  ins_free(&m->bytes);
 }
 
 static void mark_task(ins_xxh *hash, const stage *s, size_t k, size_t task, void *const *rows,
@@ -69,14 +67,13 @@ static void mark_task(ins_xxh *hash, const stage *s, size_t k, size_t task, void
   int n = 0;
   for (int v = 0; v < s->layout->n_variables; v++) {
     if (s->layout->variables[v].scope != INS_PER_TASK) continue;
-    m->bytes[n] = ins_layout_row_bytes(s->layout, v);
-    char *at = (char *)rows[v] + k * m->bytes[n];
+    char *at = (char *)rows[v] + k * ins_layout_row_bytes(s->layout, v);
     if (code != INS_OK) fill_row(s->layout->variables[v].dtype, ins_layout_row(s->layout, v), at);
     m->row[n++] = at;
   }
   m->status[k] = code == INS_OK ? INS_TASK_DONE : INS_TASK_FAILED;
   m->error[k] = (int8_t)code;
-  m->checksum[k] = ins_rows_checksum(hash, s->rows.seed, task, code, n, m->row, m->bytes);
+  m->checksum[k] = ins_rows_checksum(hash, &s->rows, task, code, m->row);
 }
 
 /* Does writing one of the tasks [first, first + n) fail here on purpose? */
@@ -197,15 +194,19 @@ ins_status ins_store_write_part(ins_store *store, size_t number, int variable, s
 
 ins_status ins_store_seal(ins_store *store, size_t number, size_t task) {
   const int8_t error = INS_OK, done = INS_TASK_DONE;
-  uint64_t sum;
+  uint64_t sum = 0;
+  int rank;
   if (number >= store->n) return no_stage(store, number);
   const stage *s = &store->stages[number];
   if (task >= s->rows.n_tasks)
     return ins_fail(INS_ERR_INTERNAL, "%s: task %zu of %zu", store->path, task, s->rows.n_tasks);
-  ins_status status = fault_at(store, "store.write", task, 1);
-  if (status == INS_OK) status = ins_rows_sum(&s->rows, task, INS_OK, &sum);
+  MPI_Comm_rank(store->comm, &rank);
+  ins_status status =
+      ins_agree(store->comm, rank == 0 ? fault_at(store, "store.write", task, 1) : INS_OK);
+  if (status == INS_OK) status = ins_rows_sum(store->comm, &s->rows, task, INS_OK, &sum);
   if (status != INS_OK) return status;
-  return write_marks(store, &s->rows, task, 1, &error, &done, &sum);
+  if (rank == 0) status = write_marks(store, &s->rows, task, 1, &error, &done, &sum);
+  return ins_agree(store->comm, status);
 }
 
 ins_status ins_store_write_summary(ins_store *store, size_t number, int variable, size_t group,

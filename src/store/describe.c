@@ -89,19 +89,26 @@ bool ins_store_describe_error(hid_t dataset) {
   return done;
 }
 
+static const char over_rows[] =
+    "XXH3 (64 bits) with seed `seed` over the task's number (int64), its error code (int32), and "
+    "its rows of the variables in `covers`, little-endian";
+static const char over_chunks[] =
+    "XXH3 (64 bits) with seed `seed` over the task's number (int64), its error code (int32), and "
+    "the XXH3 with the same seed (uint64) of every chunk of its rows of the variables in `covers`, "
+    "each of which is cut into chunks of `chunk` bytes, the last one shorter; little-endian";
+
 bool ins_store_describe_checksum(const ins_layout *layout, uint64_t seed, hid_t dataset) {
+  const int64_t chunk = (int64_t)ins_store_chunk(layout);
   ins_text covers = {0};
   for (int v = 0; v < layout->n_variables; v++)
     if (layout->variables[v].scope == INS_PER_TASK)
       ins_text_add(&covers, "%s%s", covers.length ? " " : "", layout->variables[v].name);
   bool done = ins_text_ok(&covers) == INS_OK &&
               ins_h5_put_text(dataset, "long_name", "checksum of the task's row") &&
-              ins_h5_put_text(
-                  dataset, "source",
-                  "XXH3 (64 bits) with seed `seed` over the task's number (int64), its error code "
-                  "(int32), and its rows of the variables in `covers`, little-endian") &&
+              ins_h5_put_text(dataset, "source", chunk ? over_chunks : over_rows) &&
               ins_h5_put_numbers(dataset, "seed", INS_U64, 1, &seed) &&
-              ins_h5_put_text(dataset, "covers", covers.data ? covers.data : "");
+              ins_h5_put_text(dataset, "covers", covers.data ? covers.data : "") &&
+              (!chunk || ins_h5_put_numbers(dataset, "chunk", INS_I64, 1, &chunk));
   ins_text_free(&covers);
   return done;
 }

@@ -52,21 +52,22 @@ static ins_status find_all(ins_store *store) {
 
 /* What of a stage's rows has no pointers. */
 typedef struct told {
-  uint64_t n_tasks, seed, row_bytes, n;
+  uint64_t n_tasks, seed, chunk, row_bytes, n;
   ins_place status, error, checksum;
 } told;
 
 ins_status ins_rows_tell(MPI_Comm comm, const char *path, ins_rows *rows) {
   int rank;
   MPI_Comm_rank(comm, &rank);
-  told t = {rows->n_tasks, rows->seed,  rows->row_bytes, (uint64_t)rows->n,
-            rows->status,  rows->error, rows->checksum};
+  told t = {rows->n_tasks,     rows->seed,   rows->chunk, rows->row_bytes,
+            (uint64_t)rows->n, rows->status, rows->error, rows->checksum};
   MPI_Bcast(&t, sizeof t, MPI_BYTE, 0, comm);
   ins_status status = INS_OK;
   if (rank) {
     *rows = (ins_rows){.fd = -1,
                        .n_tasks = t.n_tasks,
                        .seed = t.seed,
+                       .chunk = t.chunk,
                        .row_bytes = t.row_bytes,
                        .n = (int)t.n,
                        .status = t.status,

@@ -10,6 +10,14 @@
 #define INS_STORE_PLACEHOLDER "This is a netCDF dimension but not a netCDF variable."
 
 enum { INS_STORE_MAX_RANK = INS_MAX_TASK_AXES + INS_MAX_DIMS };
+enum { INS_STORE_CHUNK = 4 << 20 }; /* bytes; part of what checksums mean */
+
+/** Bytes of the chunks that rows of the stage are cut into for their checksum, so that all ranks
+ * can form it together; 0: they are not. A stage without task axes is one task, whose row may be of
+ * any size. */
+static inline size_t ins_store_chunk(const ins_layout *layout) {
+  return layout->n_task_axes ? 0 : INS_STORE_CHUNK;
+}
 
 /** Opens the place of a stage in an open file: its group (NULL: the root). Negative when it is not
  * there. To be closed with H5Gclose. */

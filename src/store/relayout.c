@@ -6,28 +6,12 @@
 #include <unistd.h>
 
 #include "coordinates.h"
-#include "insilico/fault.h"
 #include "insilico/file.h"
 #include "insilico/log.h"
 #include "insilico/memory.h"
 #include "insilico/store.h"
 #include "parts.h"
-#include "rows.h"
-
-enum { BUFFER = 8 << 20, MAX_STEP = 1 << 14 };
-
-/* Old rows of a stage and where they belong. */
-typedef struct source {
-  const char *path;
-  size_t stage;
-  const ins_layout *layout; /* the new one */
-  ins_rows rows;
-  size_t length[INS_MAX_TASK_AXES]; /* of the old task axes */
-  size_t *map[INS_MAX_TASK_AXES];   /* old index -> new index */
-  bool absent;                      /* the old file has no such stage */
-  bool outdated;                    /* its rows may depend on what is different now */
-  size_t n_lost;                    /* finished tasks that the new layout has no place for */
-} source;
+#include "relayout.h"
 
 typedef struct move {
   const char *path, *old;
@@ -175,11 +159,6 @@ static bool fits_in_place(const source *s) {
   return ins_rows_fit(&s->rows, s->layout) && s->rows.n_tasks == ins_layout_tasks(s->layout);
 }
 
-static ins_status damaged_rows(const source *s) {
-  return ins_fail(INS_ERR_FORMAT, "%s: its variables are not of the sizes that they should have",
-                  s->path);
-}
-
 /* An old file that opens says itself where its rows are and what they belong to. */
 static ins_status open_whole(const move *m, hid_t file, const char *fresh, source *s) {
   const char *name = s->layout->group;
@@ -194,7 +173,7 @@ static ins_status open_whole(const move *m, hid_t file, const char *fresh, sourc
   if (!s->absent && status == INS_OK) {
     if (is_same_layout(s, fresh)) {
       /* The seed is a word of the file's; its rows must be what it stands for. */
-      status = fits_in_place(s) ? map_in_place(s) : damaged_rows(s);
+      status = fits_in_place(s) ? map_in_place(s) : ins_old_rows_damaged(s);
     } else {
       status = compare_variables(s, group);
       if (status == INS_OK) status = match_task_axes(s, group);
@@ -202,116 +181,6 @@ static ins_status open_whole(const move *m, hid_t file, const char *fresh, sourc
   }
   H5Gclose(group);
   return name ? ins_within(status, "stage %s", name) : status;
-}
-
-/* The new number of an old task, or SIZE_MAX. */
-static size_t new_task(const source *s, size_t old) {
-  size_t index[INS_MAX_TASK_AXES];
-  for (int i = s->layout->n_task_axes - 1; i >= 0; i--) {
-    index[i] = s->map[i][old % s->length[i]];
-    if (index[i] == SIZE_MAX) return SIZE_MAX;
-    old /= s->length[i];
-  }
-  return ins_layout_task(s->layout, index);
-}
-
-/* A step of consecutive old tasks on its way to the new file. */
-typedef struct load {
-  size_t capacity;
-  uint8_t *state;
-  int8_t *error;
-  size_t *task;
-  ins_status *status;
-  void **rows; /* [n_variables]; of variables without rows of tasks NULL */
-  void **part; /* [n_variables]: where in them a piece begins */
-} load;
-
-static ins_status make_load(const source *s, load *l) {
-  const size_t n_variables = (size_t)s->layout->n_variables;
-  size_t row = s->rows.row_bytes ? s->rows.row_bytes : 1;
-  *l = (load){.capacity = BUFFER / row ? BUFFER / row : 1};
-  if (!ins_rows_fit(&s->rows, s->layout)) return damaged_rows(s);
-  if (l->capacity > MAX_STEP) l->capacity = MAX_STEP;
-  ins_status status = ins_alloc(l->capacity, 1, &l->state);
-  if (status == INS_OK) status = ins_alloc(l->capacity, 1, &l->error);
-  if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->task, &l->task);
-  if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->status, &l->status);
-  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->rows, &l->rows);
-  if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->part, &l->part);
-  for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++)
-    if (s->layout->variables[v].scope == INS_PER_TASK)
-      status = ins_alloc(l->capacity, ins_layout_row_bytes(s->layout, v), &l->rows[v]);
-  return status;
-}
-
-static void free_load(const source *s, load *l) {
-  ins_free(&l->state);
-  ins_free(&l->error);
-  ins_free(&l->task);
-  ins_free(&l->status);
-  for (int v = 0; v < s->layout->n_variables && l->rows; v++) ins_free(&l->rows[v]);
-  ins_free(&l->rows);
-  ins_free(&l->part);
-}
-
-static bool read_load(const source *s, load *l, size_t first, size_t n) {
-  int k = 0;
-  if (!ins_rows_read(&s->rows, s->rows.error.offset + first, n, l->error)) return false;
-  for (int v = 0; v < s->layout->n_variables; v++) {
-    if (s->layout->variables[v].scope != INS_PER_TASK) continue;
-    const ins_place *place = &s->rows.place[k++];
-    if (!ins_rows_read(&s->rows, place->offset + (uint64_t)first * place->row_bytes,
-                       n * place->row_bytes, l->rows[v]))
-      return false;
-  }
-  return true;
-}
-
-/* Rows [from, from+n) of the load, whose new numbers ascend. */
-static ins_status write_load(const source *s, ins_store *store, const load *l, size_t from,
-                             size_t n) {
-  for (int v = 0; v < s->layout->n_variables; v++)
-    if (l->rows[v]) l->part[v] = (char *)l->rows[v] + from * ins_layout_row_bytes(s->layout, v);
-  return ins_store_write(store, s->stage, n, l->task + from, l->part, l->status + from);
-}
-
-/* Moves old tasks [first, first+n), all verified. */
-static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, size_t n,
-                           size_t *n_kept) {
-  ins_status status = INS_OK;
-  if (ins_fault("store.relayout", -1))
-    return ins_fail(INS_ERR_IO, "%s: its rows cannot be copied", s->path);
-  if (!read_load(s, l, first, n)) return INS_OK; /* readable a moment ago: left pending */
-  for (size_t k = 0; k < n; k++) {
-    l->task[k] = new_task(s, first + k);
-    l->status[k] = (ins_status)l->error[k];
-    if (l->task[k] == SIZE_MAX && l->status[k] == INS_OK) s->n_lost++;
-  }
-  for (size_t k = 0, end; k < n && status == INS_OK; k = end) {
-    end = k + 1;
-    if (l->task[k] == SIZE_MAX) continue;
-    while (end < n && l->task[end] != SIZE_MAX && l->task[end] > l->task[end - 1]) end++;
-    status = write_load(s, store, l, k, end - k);
-    *n_kept += end - k;
-  }
-  return status;
-}
-
-static ins_status copy_rows(source *s, ins_store *store, size_t *n_kept) {
-  load l;
-  ins_status status = make_load(s, &l);
-  for (size_t at = 0; at < s->rows.n_tasks && status == INS_OK; at += l.capacity) {
-    size_t n = s->rows.n_tasks - at < l.capacity ? s->rows.n_tasks - at : l.capacity;
-    status = ins_rows_verify(&s->rows, at, n, l.state, NULL);
-    for (size_t k = 0, end; k < n && status == INS_OK; k = end) {
-      end = k + 1;
-      if (l.state[k] == INS_TASK_PENDING) continue;
-      while (end < n && l.state[end] != INS_TASK_PENDING) end++;
-      status = copy_run(s, store, &l, at + k, end - k, n_kept);
-    }
-  }
-  free_load(s, &l);
-  return status;
 }
 
 /* Stages of the old file that the new one has not: what is finished in them would be lost. */
@@ -368,7 +237,7 @@ static ins_status fill_from(const char *part, ins_layout *const *stages, move *m
       ins_log(INS_LOG_INFO, "%s: stage '%s' is computed again: what it depends on has changed",
               m->path, s->layout->group ? s->layout->group : "root");
     else if (!s->absent)
-      status = copy_rows(s, store, n_kept);
+      status = ins_old_rows_copy(s, store, n_kept);
   }
   ins_status closed = ins_store_close(&store);
   if (status == INS_OK) status = closed;

@@ -12,7 +12,7 @@
 #include "insilico/memory.h"
 #include "parts.h"
 
-enum { SLAB = 8 << 20, MAX_SLAB_TASKS = 1 << 16 };
+enum { SLAB = INS_ROWS_SLAB, MAX_SLAB_TASKS = 1 << 16 };
 
 /* A dataset that takes the place it says, all of it within the file: what somebody else may have
  * written decides where and how much is read. */
@@ -88,26 +88,35 @@ static bool locate_covered(hid_t group, const char *covers, ins_rows *rows) {
   return found;
 }
 
+/* Rows are cut into chunks of this size or not at all. */
+static bool read_chunk(const ins_value *chunk, size_t *out) {
+  *out = chunk ? (size_t)ins_value_int_or(chunk, 0) : 0;
+  return !chunk || *out == INS_STORE_CHUNK;
+}
+
 static bool locate_all(hid_t group, ins_rows *rows) {
-  ins_value *covers = NULL, *seed = NULL;
+  ins_value *covers = NULL, *seed = NULL, *chunk = NULL;
   extent status;
   hid_t dataset = H5Dopen2(group, "checksum", H5P_DEFAULT);
   if (dataset >= 0) {
     covers = ins_h5_get_value(dataset, "covers");
     seed = ins_h5_get_value(dataset, "seed");
+    chunk = ins_h5_get_value(dataset, "chunk");
     H5Dclose(dataset);
   }
   bool found = covers && seed && covers->kind == INS_TEXT && locate(group, "status", &status);
   if (found) {
     rows->seed = (uint64_t)ins_value_int_or(seed, 0);
     rows->n_tasks = status.n;
-    found = locate_book(group, "status", status.n, sizeof(int8_t), &rows->status) &&
+    found = read_chunk(chunk, &rows->chunk) &&
+            locate_book(group, "status", status.n, sizeof(int8_t), &rows->status) &&
             locate_book(group, "error", status.n, sizeof(int8_t), &rows->error) &&
             locate_book(group, "checksum", status.n, sizeof(uint64_t), &rows->checksum) &&
             locate_covered(group, covers->text, rows);
   }
   ins_value_destroy(&covers);
   ins_value_destroy(&seed);
+  ins_value_destroy(&chunk);
   return found;
 }
 
@@ -161,21 +170,6 @@ bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out) {
   return ins_own_file_read(rows->fd, offset, n, out);
 }
 
-static void begin(ins_xxh *hash, uint64_t seed, size_t task, ins_status code) {
-  int64_t number = (int64_t)task;
-  int32_t error = (int32_t)code;
-  ins_xxh_begin(hash, seed);
-  ins_xxh_add(hash, &number, sizeof number);
-  ins_xxh_add(hash, &error, sizeof error);
-}
-
-uint64_t ins_rows_checksum(ins_xxh *hash, uint64_t seed, size_t task, ins_status code, int n,
-                           const void *const *row, const size_t *bytes) {
-  begin(hash, seed, task, code);
-  for (int v = 0; v < n; v++) ins_xxh_add(hash, row[v], bytes[v]);
-  return ins_xxh_end(hash);
-}
-
 /* What a slab of tasks is checked with; made once a call. */
 typedef struct slab {
   const ins_rows *rows;
@@ -186,50 +180,15 @@ typedef struct slab {
   uint8_t **data; /* [rows->n]: [capacity][row] each */
   uint8_t *block;
   const void **row; /* [rows->n] of one task */
-  size_t *bytes;
 } slab;
 
-/* Rows larger than a slab are hashed in pieces: memory stays bounded whatever a task leaves behind.
- * `block` holds one. False: they cannot be read. */
-static bool hash_in_pieces(const ins_rows *rows, ins_xxh *hash, uint8_t *block, size_t task,
-                           ins_status code, uint64_t *out) {
-  begin(hash, rows->seed, task, code);
-  for (int v = 0; v < rows->n; v++) {
-    size_t bytes = rows->place[v].row_bytes;
-    for (size_t at = 0; at < bytes; at += SLAB) {
-      size_t n = bytes - at < SLAB ? bytes - at : SLAB;
-      if (!ins_rows_read(rows, rows->place[v].offset + (uint64_t)task * bytes + at, n, block))
-        return false;
-      ins_xxh_add(hash, block, n);
-    }
-  }
-  *out = ins_xxh_end(hash);
-  return true;
-}
-
-ins_status ins_rows_sum(const ins_rows *rows, size_t task, ins_status code, uint64_t *out) {
-  const size_t most = rows->row_bytes < SLAB ? rows->row_bytes : SLAB;
-  ins_xxh hash = {0};
-  uint8_t *block = NULL;
-  ins_status status = ins_alloc(most, 1, &block);
-  if (status == INS_OK) status = ins_xxh_create(&hash);
-  if (status == INS_OK && !hash_in_pieces(rows, &hash, block, task, code, out))
-    status = ins_fail(INS_ERR_IO, "%s: task %zu cannot be read: %s", rows->path, task,
-                      errno ? strerror(errno) : "the file ends too early");
-  if (hash.state) ins_xxh_destroy(&hash);
-  ins_free(&block);
-  return status;
-}
-
+/* Rows larger than a slab are read as they are hashed. */
 static bool hash_task(slab *s, size_t k, ins_status code, uint64_t *out) {
   const ins_rows *rows = s->rows;
   if (rows->row_bytes > SLAB)
-    return hash_in_pieces(rows, &s->hash, s->block, s->first + k, code, out);
-  for (int v = 0; v < rows->n; v++) {
-    s->bytes[v] = rows->place[v].row_bytes;
-    s->row[v] = s->data[v] + k * s->bytes[v];
-  }
-  *out = ins_rows_checksum(&s->hash, rows->seed, s->first + k, code, rows->n, s->row, s->bytes);
+    return ins_rows_hash(rows, &s->hash, s->block, s->first + k, code, out);
+  for (int v = 0; v < rows->n; v++) s->row[v] = s->data[v] + k * rows->place[v].row_bytes;
+  *out = ins_rows_checksum(&s->hash, rows, s->first + k, code, s->row);
   return true;
 }
 
@@ -246,7 +205,6 @@ static ins_status make_room(slab *s) {
   if (s->block) return INS_OK;
   ins_status status = ins_alloc(n_places, sizeof *s->data, &s->data);
   if (status == INS_OK) status = ins_alloc(n_places, sizeof *s->row, &s->row);
-  if (status == INS_OK) status = ins_alloc(n_places, sizeof *s->bytes, &s->bytes);
   if (status == INS_OK) status = ins_xxh_create(&s->hash);
   if (status == INS_OK) status = ins_alloc(pieces ? SLAB : s->capacity * row, 1, &s->block);
   for (size_t v = 0, at = 0; status == INS_OK && v < n_places && !pieces; v++) {
@@ -326,7 +284,6 @@ static void free_slab(slab *s) {
   ins_free(&s->block);
   ins_free(&s->data);
   ins_free(&s->row);
-  ins_free(&s->bytes);
   if (s->hash.state) ins_xxh_destroy(&s->hash);
 }
 

@@ -8,6 +8,8 @@
 #include "insilico/hash.h"
 #include "insilico/store.h"
 
+enum { INS_ROWS_SLAB = 8 << 20 }; /* bytes that are read at once, at most; a multiple of a chunk */
+
 /** Where a variable's rows begin. */
 typedef struct ins_place {
   char name[128];
@@ -21,6 +23,7 @@ typedef struct ins_rows {
   int fd;
   size_t n_tasks;
   uint64_t seed;
+  size_t chunk; /* bytes of the chunks whose checksums the checksum is over; 0: over all bytes */
   ins_place status, error, checksum;
   int n;            /* PER_TASK variables, in the order that the checksum covers them */
   ins_place *place; /* [n] */
@@ -58,13 +61,18 @@ ins_status ins_rows_states(const ins_rows *rows, size_t n, const size_t *task,
 /** Reads n bytes; false when they are not all there (errno 0: the file ends before). */
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out);
 
-/** The checksum of a task whose rows lie in the file, read in pieces: bounded memory whatever a
- * task leaves behind. INS_ERR_IO (cannot be read); INS_ERR_MEMORY. */
-ins_status ins_rows_sum(const ins_rows *rows, size_t task, ins_status code,
+/** The checksum of a task whose rows lie in memory, at row[0..n) of the variables. */
+uint64_t ins_rows_checksum(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code,
+                           const void *const *row);
+/** The same of rows that lie in the file, which is read in pieces of INS_ROWS_SLAB at most into
+ * `block`: bounded memory whatever a task leaves behind. False: they cannot be read (errno 0: the
+ * file ends before). */
+bool ins_rows_hash(const ins_rows *rows, ins_xxh *hash, uint8_t *block, size_t task,
+                   ins_status code, uint64_t *out);
+/** The same by all ranks, each of which reads a share of the chunks; where rows are not cut into
+ * chunks rank 0 reads all. Collective; *out counts on rank 0. All ranks return the same:
+ * INS_ERR_IO (one of them cannot read its share); INS_ERR_MEMORY. */
+ins_status ins_rows_sum(MPI_Comm comm, const ins_rows *rows, size_t task, ins_status code,
                         uint64_t *out) INS_CHECKED;
-
-/** The checksum of one task whose rows lie at row[0..n) with bytes[0..n). */
-uint64_t ins_rows_checksum(ins_xxh *hash, uint64_t seed, size_t task, ins_status code, int n,
-                           const void *const *row, const size_t *bytes);
 
 #endif

@@ -23,15 +23,18 @@ static double neuron[N] = {0, 1, 2, 3, 4, 5};
 static char left[] = "left", right[] = "right";
 static char *session[N] = {left, left, left, right, right, right};
 
-static const char *const names[] = {"neuron", "session",  "dsi",       "dsi_valid", "dsi_q",
-                                    "osi",    "polarity", "osi_valid", "dsi_low",   "damaged"};
+static const char *const names[] = {
+    "neuron",    "session", "dsi",     "dsi_valid",     "dsi_q",    "osi",     "polarity",
+    "osi_valid", "dsi_low", "damaged", "types.cluster", "types.sd", "light.sd"};
 enum { N_NAMES = sizeof names / sizeof names[0] };
 static const ins_column columns[] = {
     {INS_COLUMN_WHOLE, neuron, NULL},   {INS_COLUMN_TEXT, NULL, session},
     {INS_COLUMN_REAL, dsi, NULL},       {INS_COLUMN_WHOLE, dsi_valid, NULL},
     {INS_COLUMN_REAL, dsi_q, NULL},     {INS_COLUMN_REAL, osi, NULL},
     {INS_COLUMN_WHOLE, polarity, NULL}, {INS_COLUMN_WHOLE, osi_valid, NULL},
-    {INS_COLUMN_REAL, dsi_low, NULL},   {INS_COLUMN_REAL, NULL, NULL}};
+    {INS_COLUMN_REAL, dsi_low, NULL},   {INS_COLUMN_REAL, NULL, NULL},
+    {INS_COLUMN_WHOLE, neuron, NULL},   {INS_COLUMN_REAL, osi, NULL},
+    {INS_COLUMN_REAL, dsi, NULL}};
 
 static ins_status load(void *self, size_t which, const ins_column **out) {
   (void)self;
@@ -214,6 +217,9 @@ static const struct refusal {
     {"abs dsi > 1", "there is no variable 'abs'"},
     {"abs(dsi > 1", "expected ')' at the end"},
     {"dssi > 0.5", "there is no variable 'dssi' over the neurons; did you mean 'dsi'?"},
+    {"cluster == 0", "did you mean types.cluster instead of 'cluster'?"},
+    {"dsi > 0.5 & sd > 1", "did you mean one of types.sd, light.sd instead of 'sd'?"},
+    {"types.clusterr == 0", "did you mean 'types.cluster'?"},
     {"preferred_size_um > 1", "there is neuron, session, dsi, dsi_valid, dsi_q, osi, polarity"},
     {"q < 0.01", "'q' alone is that of the index named before it, and none is; write its whole "
                  "name: dsi_q"},

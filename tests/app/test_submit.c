@@ -111,25 +111,37 @@ static void wrong_command_lines_are_refused_with_a_hint(void **state) {
 /* ---- sizes ---- */
 
 static double shared_out(const void *plan, size_t ranks) {
-  return ins_plan_seconds_left(plan, ranks);
+  return ins_forecast_seconds_left(plan, ranks);
+}
+
+static double the_same(const void *plan, size_t ranks) {
+  (void)plan;
+  (void)ranks;
+  return 400.0 * (1 << 20);
+}
+
+/* 42 GiB, of which each rank has its share. */
+static double dealt(const void *plan, size_t ranks) {
+  (void)plan;
+  return 42.0 * (1 << 30) / (double)ranks;
 }
 
 /* 8,000 tasks of 36 s in batches of 10, of which `done` are done: 80 hours on one rank. */
-static void a_plan(ins_plan *plan, ins_submit_left *left, size_t done) {
-  *plan = (ins_plan){.stages.n = 1,
-                     .stage[0] = {.n_tasks = 8000, .n_batches = 800, .seconds = 8000 * 36.0},
-                     .done[0] = done};
+static void a_plan(ins_forecast *plan, ins_submit_left *left, size_t done) {
+  *plan = (ins_forecast){.stages.n = 1,
+                         .stage[0] = {.n_tasks = 8000, .n_batches = 800, .seconds = 8000 * 36.0},
+                         .done[0] = done};
   *left = (ins_submit_left){.n_tasks = 8000,
                             .n_done = done,
-                            .ranks = ins_plan_ranks_left(plan),
-                            .bytes = 400.0 * (1 << 20),
+                            .ranks = ins_forecast_ranks_left(plan),
+                            .bytes_on = the_same,
                             .seconds_per_task = 36,
                             .seconds_on = shared_out,
                             .plan = plan};
 }
 
 static void the_request_follows_the_plan(void **state) {
-  ins_plan plan;
+  ins_forecast plan;
   ins_submit_left left;
   ins_submit_needs needs;
   ins_sbatch_options none = {0};
@@ -145,8 +157,27 @@ static void the_request_follows_the_plan(void **state) {
   ins_value_destroy(&site);
 }
 
+static void memory_is_asked_for_as_so_many_ranks_need_it(void **state) {
+  ins_forecast plan;
+  ins_submit_left left;
+  ins_submit_needs needs;
+  ins_sbatch_options options = {0};
+  ins_value *site = site_with("max_ranks", ins_value_int(16));
+  (void)state;
+  a_plan(&plan, &left, 0);
+  left.bytes_on = dealt;
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_int_equal(needs.ranks, 16);
+  assert_in_range(needs.mib_per_rank, 42 * 1024 / 16 * 1.1, 42 * 1024 / 16 * 1.5);
+  give(&options, "--ntasks=128");
+  assert_int_equal(ins_submit_size(&left, &options, site, &needs), INS_OK);
+  assert_in_range(needs.mib_per_rank, 42 * 1024 / 128 * 1.1, 42 * 1024 / 128 * 2.5);
+  ins_sbatch_options_clear(&options);
+  ins_value_destroy(&site);
+}
+
 static void finished_tasks_make_the_request_smaller(void **state) {
-  ins_plan plan;
+  ins_forecast plan;
   ins_submit_left left;
   ins_submit_needs all, half, none;
   ins_sbatch_options options = {0};
@@ -166,7 +197,7 @@ static void finished_tasks_make_the_request_smaller(void **state) {
 }
 
 static void the_site_and_given_options_set_limits(void **state) {
-  ins_plan plan;
+  ins_forecast plan;
   ins_submit_left left;
   ins_submit_needs needs;
   ins_sbatch_options options = {0};
@@ -340,6 +371,7 @@ int main(void) {
       cmocka_unit_test(jobs_overrides_and_options_are_told_apart),
       cmocka_unit_test(wrong_command_lines_are_refused_with_a_hint),
       cmocka_unit_test(the_request_follows_the_plan),
+      cmocka_unit_test(memory_is_asked_for_as_so_many_ranks_need_it),
       cmocka_unit_test(finished_tasks_make_the_request_smaller),
       cmocka_unit_test(the_site_and_given_options_set_limits),
       cmocka_unit_test(what_is_not_planned_is_taken_from_the_options),

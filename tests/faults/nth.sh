@@ -3,13 +3,15 @@
 # The Nth allocation, write, read or MPI call of a tiny job fails, for N = 1, 2, 3, ... until it runs clean; once,
 # and with all that follow. lib.sh says what must hold each time.
 # Usage: nth.sh SHIM.so KIND START [EVERY [FIRST]]
-#   KIND   alloc, write, read (1 rank); mpi (2 ranks, the fault on either); see shim.h
+#   KIND   alloc, write, read (1 rank); mpi (2 ranks, the fault on one of them, then on the other); see shim.h
 #   START  what is there before: nothing, damaged (results with a damaged row), longer (results of a shorter job)
 #   EVERY  only every so manieth N, beginning with FIRST (left out: another one every day)
-# MODES=once or MODES=persistent: only that. JOB=tiny_population: another job (it has no START longer). PRELOAD_TOO=libasan.so for a program with AddressSanitizer.
+# MODES=once or MODES=persistent: only that. RANKS=2: so many ranks, the fault on each of them in turn; FAIL_ON="1":
+# only on these. FROM=N: a FIRST that is left out is later than the Nth. JOB=tiny_population: another job (it has no
+# START longer). PRELOAD_TOO=libasan.so for a program with AddressSanitizer.
 . "$(dirname "$0")/lib.sh"
 shim=$1 kind=$2 start=$3 every=${4:-1}
-first=${5:-$(($(date +%s) / 86400 % every + 1))}
+first=${5:-$((${FROM:-0} + $(date +%s) / 86400 % every + 1))}
 begin_from "$start"
 
 # A kind of MPI call that the shim lacks would never fail.
@@ -39,13 +41,13 @@ campaign() {
     n=$((n + every))
   done
   [ "$status" = 0 ] || bad "without a fault it does not run"
+  [ "$tried" != 0 ] || bad "there are not so many: nothing failed"
   echo "${job##*/}, $kind:$first-$n step $every$onwards, rank $rank, from $before: $tried faults; statuses" \
     "$(sort -n ../statuses | uniq -c | awk '{printf "%s%s (%s times)", sep, $2, $1; sep = ", "}')"
 }
 
-n_ranks=1 ranks_to_fail=0
-[ "$kind" != mpi ] || n_ranks=2 ranks_to_fail="0 1"
-for rank in $ranks_to_fail; do
+case $kind in mpi) n_ranks=${RANKS:-2} ;; *) n_ranks=${RANKS:-1} ;; esac
+for rank in ${FAIL_ON:-$(seq 0 $((n_ranks - 1)))}; do
   for mode in ${MODES:-once persistent}; do
     onwards=
     [ "$mode" = once ] || onwards=+

@@ -103,9 +103,28 @@ static const ins_key optimization_keys[] = {
     {.name = "layers", .type = INS_KEY_RANGE, .flags = INS_KEY_NULLABLE},
     {0}};
 
+/* Stages that are listed. */
+static const ins_key clusters_keys[] = {
+    {.name = "name", .type = INS_KEY_TEXT, .flags = INS_KEY_NULLABLE},
+    {.name = "k", .type = INS_KEY_INT, .fallback = "3", .min = 1, .max = 99},
+    {.name = "seeds", .type = INS_KEY_RANGE, .fallback = "0", .flags = INS_KEY_AXIS},
+    {0}};
+static const ins_key movie_of_keys[] = {
+    {.name = "file", .type = INS_KEY_TEXT, .flags = INS_KEY_REQUIRED | INS_KEY_CONTENTS}, {0}};
+static const ins_variant listed_stages[] = {
+    {"clusters", "groups", clusters_keys, NULL}, {"movie", "a file", movie_of_keys, NULL}, {0}};
+static const ins_key listing_keys[] = {
+    {.name = "analyses",
+     .type = INS_KEY_CHOICES,
+     .flags = INS_KEY_REQUIRED | INS_KEY_GROWS,
+     .variants = listed_stages},
+    {.name = "films", .type = INS_KEY_CHOICES, .fallback = "[]", .variants = listed_stages},
+    {0}};
+
 static const ins_variant test_experiments[] = {
     {"stimulus_optimization", "most exciting inputs", optimization_keys, NULL},
     {"response", "responses", NULL, NULL},
+    {"listing", "stages that are listed", listing_keys, NULL},
     {0}};
 
 /* The job of the documentation. */

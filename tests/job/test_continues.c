@@ -99,6 +99,99 @@ static void another_experiment_is_named_first(void **state) {
   ins_job_destroy(&job);
 }
 
+/* ---- lists of stages ----------------------------------------------------------------------------
+ */
+
+static const char listing[] =
+    "experiment: listing\nmodel: m.ckpt\noutput: o.h5\n"
+    "analyses: [{kind: movie, file: a.npy}, {kind: clusters, name: types}, clusters]\n";
+
+static void stages_may_be_added_anywhere(void **state) {
+  (void)state;
+  static const char *const longer[] = {
+      "analyses=[{kind: clusters, name: new}, {kind: movie, file: a.npy}, "
+      "{kind: clusters, name: types}, clusters]",
+      "analyses=[{kind: movie, file: a.npy}, {kind: clusters, name: types}, "
+      "{kind: clusters, name: new, k: 4}, clusters, {kind: clusters, name: last}]",
+      "analyses=[{kind: movie, file: moved.npy}, {kind: clusters, name: types, seeds: 0:9}, "
+      "clusters]"};
+  for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
+    assert_int_equal(go_on(listing, none, OVERRIDES(longer[i])), INS_OK);
+}
+
+static void a_stage_that_is_there_stays_as_it_is(void **state) {
+  (void)state;
+  static const struct {
+    const char *override, *message;
+  } changes[] = {
+      {"analyses=[{kind: movie, file: a.npy}, clusters]",
+       "'types' of analyses, whose results are there, is no longer listed; choose another output"},
+      {"analyses=[{kind: movie, file: a.npy}, clusters, {kind: clusters, name: types}]",
+       "'clusters' of analyses, whose results are there, has moved ahead of others; choose another "
+       "output"},
+      {"analyses=[{kind: clusters, name: new}, {kind: movie, file: a.npy}, "
+       "{kind: clusters, name: types, k: 4}, clusters]",
+       "'types' of analyses: override 1 (analyses=[{kind: clusters, name: new}"},
+      {"analyses.1.k=4", "analyses.1.k is 4, but the results there were made with 3; choose "
+                         "another output"},
+  };
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    assert_int_equal(go_on(listing, none, OVERRIDES(changes[i].override)), INS_ERR_ARGUMENT);
+    if (!strstr(ins_message(), changes[i].message))
+      fail_msg("'%s' does not say '%s'", ins_message(), changes[i].message);
+    assert_non_null(strstr(ins_message(), "--fresh"));
+  }
+}
+
+/* Long lists look alike in a message. */
+static void other_lists_are_compared_entry_by_entry(void **state) {
+  (void)state;
+  static const char entry[] = "{kind: clusters, k: 11}";
+  char *four = ins_format("films=[%s, %s, %s, %s]", entry, entry, entry, entry);
+  char *five = ins_format("films=[%s, %s, %s, %s, %s]", entry, entry, entry, entry, entry);
+  assert_int_equal(go_on(listing, OVERRIDES(four), OVERRIDES(five)), INS_ERR_ARGUMENT);
+  assert_non_null(strstr(ins_message(),
+                         "films has 5 entries, but the results there were made with 4; choose "
+                         "another output"));
+  free(four);
+  free(five);
+}
+
+/* An input of an entry is found under the number that the entry has now. */
+static void inputs_are_followed_to_their_new_numbers(void **state) {
+  (void)state;
+  static const char longer[] = "analyses=[{kind: clusters, name: new}, {kind: movie, file: a.npy}, "
+                               "{kind: clusters, name: types}, clusters]";
+  static const struct {
+    const char *key, *now;
+  } keys[] = {
+      {"analyses.0.file", "analyses.1.file"},
+      {"analyses.2.file.x", "analyses.3.file.x"},
+      {"analyses.9.file", NULL},
+      {"analyses.file", NULL},
+      {"analyses", NULL},
+      {"films.0.file", NULL},
+      {"nothing.0.file", NULL},
+  };
+  ins_job *old = good_job(listing, none), *job = good_job(listing, OVERRIDES(longer));
+  ins_text json = {0};
+  char *now;
+  assert_int_equal(ins_job_json(old, &json), INS_OK);
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    assert_int_equal(ins_job_renumber(job, json.data, keys[i].key, &now), INS_OK);
+    if (keys[i].now)
+      assert_string_equal(now, keys[i].now);
+    else
+      assert_null(now);
+    free(now);
+  }
+  assert_int_equal(ins_job_renumber(job, "[1]", "analyses.0.file", &now), INS_ERR_FORMAT);
+  assert_null(now);
+  ins_text_free(&json);
+  ins_job_destroy(&old);
+  ins_job_destroy(&job);
+}
+
 /* A key that came or went with another version of the program is a difference too. */
 static void keys_that_came_or_went_are_differences(void **state) {
   (void)state;
@@ -137,6 +230,10 @@ int main(void) {
       cmocka_unit_test(the_first_difference_is_named_with_both_values),
       cmocka_unit_test(the_order_of_swept_keys_is_the_shape_of_the_file),
       cmocka_unit_test(another_experiment_is_named_first),
+      cmocka_unit_test(stages_may_be_added_anywhere),
+      cmocka_unit_test(a_stage_that_is_there_stays_as_it_is),
+      cmocka_unit_test(other_lists_are_compared_entry_by_entry),
+      cmocka_unit_test(inputs_are_followed_to_their_new_numbers),
       cmocka_unit_test(keys_that_came_or_went_are_differences),
       cmocka_unit_test(a_damaged_record_is_said_to_be_one),
   };

@@ -199,7 +199,7 @@ static inline analysis_test analysis_run(const analysis_data *d,
   const ins_work work = {.grid = t.grid, .store = t.store, .layout = t.layout};
   OK(analysis->run(t.state, &work));
   OK(ins_store_sync(t.store));
-  if (analysis_rank == 0) OK(ins_store_seal(t.store, 0, 0));
+  OK(ins_store_seal(t.store, 0, 0));
   OK(ins_store_sync(t.store));
   OK(ins_store_verify(t.store, 0, 0, 1, &done));
   assert_int_equal(done, INS_TASK_DONE);

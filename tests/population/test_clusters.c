@@ -92,7 +92,8 @@ static void check_types(const analysis_test *t) {
 
 static void mixtures_recover_planted_types(void **state) {
   const analysis_data d = planted();
-  analysis_test t = run(&d, "k: '1:7', starts: 6, components: 3, labels: cell_type");
+  analysis_test t = run(&d, "k: '1:7', starts: 6, components: 3, labels: cell_type, "
+                            "covariance: full, regularization: 1e-4");
   double *bic, *ari, *information, *purity, *probability, *stability, *converged;
   (void)state;
   near(scalar(&t, "best_k"), 3, 0, "best_k");
@@ -123,6 +124,39 @@ static void mixtures_recover_planted_types(void **state) {
   free(probability);
   free(stability);
   free(converged);
+  analysis_clear(&t);
+}
+
+/* Five types of 7 to 30 neurons: along one direction they vary more than along others, and an
+ * ellipsoid of any shape would need more neurons than the smallest have. */
+static void types_of_few_neurons_are_found_without_any_setting(void **state) {
+  enum { TYPES = 5, NEURONS = 30 + 20 + 12 + 9 + 7 };
+  static const size_t sizes[TYPES] = {30, 20, 12, 9, 7};
+  double profile[TYPES * K], along[K], noise[NEURONS * (K + 1)], x[NEURONS * K];
+  int64_t type[NEURONS];
+  (void)state;
+  normal(11, TYPES * K, profile);
+  normal(12, K, along);
+  normal(13, NEURONS * (K + 1), noise);
+  for (size_t i = 0, of = 0, first = 0; i < NEURONS; i++) {
+    if (i == first + sizes[of]) first += sizes[of++];
+    type[i] = (int64_t)of;
+    for (size_t f = 0; f < K; f++)
+      x[i * K + f] = 3 * profile[of * K + f] + 0.2 * along[f] * noise[i * (K + 1) + K] +
+                     0.2 * noise[i * (K + 1) + f];
+  }
+  const analysis_data d = {.n_item_axes = 1,
+                           .n_axes = 2,
+                           .axes = {"neuron", "stimulus"},
+                           .lengths = {NEURONS, K},
+                           .values = x,
+                           .labels = {{.name = "type", .numbers = type}}};
+  analysis_test t = run(&d, "labels: type");
+  near(scalar(&t, "best_k"), TYPES, 0, "best_k");
+  near(scalar(&t, "adjusted_rand_index_best"), 1, 0, "adjusted_rand_index_best");
+  analysis_clear(&t);
+  t = run(&d, "labels: type, covariance: full");
+  assert_true(scalar(&t, "best_k") < TYPES);
   analysis_clear(&t);
 }
 
@@ -157,9 +191,9 @@ static void one_component_has_the_likelihood_of_its_variances(void **state) {
   (void)state;
   for (int white = 0; white < 2; white++) {
     analysis_test t = run(&d, white ? "k: 1, starts: 1, components: 5, precision: double, "
-                                      "regularization: 0.01, whiten: true"
+                                      "covariance: full, regularization: 0.01, whiten: true"
                                     : "k: 1, starts: 1, components: 5, precision: double, "
-                                      "regularization: 0.01");
+                                      "covariance: full, regularization: 0.01");
     double *variance = analysis_read(&t, "component_variance"), ridge = 0, sum = 0;
     double *mean = analysis_read(&t, "cluster_mean");
     for (size_t a = 0; a < 5; a++) {
@@ -193,6 +227,31 @@ static void silent_items_take_part_when_asked(void **state) {
   free(cluster);
   free(flag);
   free(size);
+  analysis_clear(&t);
+}
+
+static void items_with_one_feature_are_no_silent_items(void **state) {
+  enum { M = 30 };
+  double x[M];
+  int64_t side[M];
+  (void)state;
+  normal(5, M, x);
+  for (size_t i = 0; i < M; i++) {
+    side[i] = (int64_t)(i % 3 == 0);
+    x[i] = 0.1 * x[i] + (side[i] ? 4 : -2);
+  }
+  const analysis_data d = {.n_item_axes = 1,
+                           .n_axes = 2,
+                           .axes = {"neuron", "index"},
+                           .lengths = {M, 1},
+                           .values = x,
+                           .labels = {{.name = "side", .numbers = side}}};
+  analysis_test t = run(&d, "k: '1:5', labels: side");
+  double *flag = analysis_read(&t, "flag");
+  near(scalar(&t, "best_k"), 2, 0, "best_k");
+  near(scalar(&t, "adjusted_rand_index_best"), 1, 0, "adjusted_rand_index_best");
+  for (size_t i = 0; i < M; i++) near(flag[i], INS_ITEM_USED, 0, "flag");
+  free(flag);
   analysis_clear(&t);
 }
 
@@ -355,9 +414,11 @@ static void a_search_can_be_stopped(void **state) {
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(mixtures_recover_planted_types),
+      cmocka_unit_test(types_of_few_neurons_are_found_without_any_setting),
       cmocka_unit_test(k_means_recovers_planted_types),
       cmocka_unit_test(one_component_has_the_likelihood_of_its_variances),
       cmocka_unit_test(silent_items_take_part_when_asked),
+      cmocka_unit_test(items_with_one_feature_are_no_silent_items),
       cmocka_unit_test(identical_items_make_as_many_clusters_as_there_are_kinds),
       cmocka_unit_test(few_items_and_none_that_answer_are_results_too),
       cmocka_unit_test(what_cannot_be_is_refused_beforehand),

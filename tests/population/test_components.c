@@ -759,6 +759,126 @@ static void more_components_than_there_are_are_those_there_are(void **state) {
   free(x);
 }
 
+/* Units of the data change units of the results, not what is found. Squares of the numbers are
+ * beyond single precision here, fourth powers beyond double. */
+static void check_units(const char *precision, double unit) {
+  enum { N = 9, M = 6, R = 2, K = 4 };
+  double *signal = responses(31, N, M), *plain = normal(34, N * M * R), *x = zeros(N * M * R);
+  for (size_t i = 0; i < N * M * R; i++) {
+    plain[i] = (double)(float)(signal[i / R] + 0.1 * plain[i]);
+    x[i] = unit * plain[i];
+  }
+  analysis_data d = {.n_item_axes = 1,
+                     .n_axes = 3,
+                     .axes = {"neuron", "stimulus", "repeat"},
+                     .lengths = {N, M, R},
+                     .values = x,
+                     .more = "repeats: repeat"};
+  char *settings = ins_format("components: 4, resamples: 20, precision: %s", precision);
+  analysis_test t = run(&d, settings);
+  d.values = plain;
+  analysis_test should = run(&d, settings);
+  const struct {
+    const char *name;
+    size_t n;
+    double unit;
+  } all[] = {{"eigenvalue", M, unit * unit},
+             {"explained_variance_ratio", K, 1},
+             {"scores", N * K, unit},
+             {"loadings", K * M, 1},
+             {"mean", M, unit},
+             {"participation_ratio", 1, 1},
+             {"participation_ratio_corrected", 1, 1},
+             {"explained_variance_ratio_interval", 2 * K, 1},
+             {"participation_ratio_interval", 2, 1},
+             {"shared_variance", K, unit * unit},
+             {"shared_variance_ratio", K, 1},
+             {"shared_variance_total", 1, unit * unit},
+             {"participation_ratio_shared", 1, 1}};
+  for (size_t v = 0; v < sizeof all / sizeof *all; v++) {
+    double *is = analysis_read(&t, all[v].name), *was = analysis_read(&should, all[v].name);
+    for (size_t i = 0; i < all[v].n; i++) {
+      if (isnan(is[i])) fail_msg("%s is missing", all[v].name);
+      near(is[i] / all[v].unit, was[i], 1e-12 * fmax(1, fabs(was[i])), all[v].name);
+    }
+    free(is);
+    free(was);
+  }
+  analysis_clear(&t);
+  analysis_clear(&should);
+  free(settings);
+  free(signal);
+  free(x);
+  free(plain);
+}
+
+static void units_of_the_data_do_not_matter(void **state) {
+  (void)state;
+  check_units("single", ldexp(1, 66));
+  check_units("single", ldexp(1, -100));
+  check_units("double", ldexp(1, 332));
+  check_units("double", ldexp(1, -332));
+}
+
+static void variances_beyond_all_numbers_are_refused(void **state) {
+  enum { N = 5, M = 4 };
+  double *x = responses(32, N, M);
+  (void)state;
+  for (size_t i = 0; i < N * M; i++) x[i] *= 1e200;
+  const analysis_data d = table_of(N, M, x);
+  analysis_test t;
+  OK(analysis_declare(&d, &ins_components, ins_components_keys, NULL, &t));
+  if (analysis_rank == 0) OK(ins_store_create(t.path, 1, &t.layout, NULL));
+  MPI_Barrier(MPI_COMM_WORLD);
+  OK(ins_store_open(MPI_COMM_WORLD, t.path, 1, &t.layout, &t.store));
+  const ins_work work = {.grid = t.grid, .store = t.store, .layout = t.layout};
+  assert_int_equal(ins_components.run(t.state, &work), INS_ERR_NUMERIC);
+  assert_non_null(strstr(ins_message(), "no number can hold"));
+  analysis_clear(&t);
+  /* z-scores have no units. */
+  t = run(&d, "scale: features, resamples: 0");
+  near(scalar(&t, "n_used"), N, 0, "n_used");
+  assert_true(scalar(&t, "participation_ratio") > 1);
+  analysis_clear(&t);
+  free(x);
+}
+
+/* The sum of 5000 times 0.1 is off by more digits than one number has. */
+static void a_constant_feature_of_many_items_has_no_z_scores(void **state) {
+  enum { N = 5000, M = 3 };
+  double *x = normal(33, N * M);
+  (void)state;
+  for (size_t i = 0; i < N; i++) x[i * M + 1] = 0.1;
+  analysis_data d = table_of(N, M, x);
+  d.block = 64;
+  analysis_test t = run(&d, "scale: features, resamples: 0");
+  double *values = analysis_read(&t, "eigenvalue");
+  near(scalar(&t, "n_components_used"), 2, 0, "n_components_used");
+  near(values[0] + values[1], 2. * N / (N - 1), 1e-9, "variance of two z-scores");
+  near(values[2], 0, 0, "variance of what is constant");
+  free(values);
+  analysis_clear(&t);
+  free(x);
+}
+
+/* Single precision has steps of 1/16 at a million. Features that vary by one are no rounding. */
+static void a_high_baseline_costs_digits_but_no_features(void **state) {
+  enum { N = 40, M = 5 };
+  double *x = normal(35, N * M);
+  (void)state;
+  for (size_t i = 0; i < N * M; i++) x[i] = 1e6 + x[i] / 2;
+  const analysis_data d = table_of(N, M, x);
+  analysis_test t = run(&d, "precision: single, resamples: 0"), should = run(&d, "resamples: 0");
+  double *is = analysis_read(&t, "eigenvalue"), *was = analysis_read(&should, "eigenvalue");
+  near(scalar(&t, "n_components_used"), M, 0, "n_components_used");
+  for (size_t k = 0; k < M; k++) near(is[k], was[k], 0.1 * was[k], "eigenvalue");
+  free(is);
+  free(was);
+  analysis_clear(&t);
+  analysis_clear(&should);
+  free(x);
+}
+
 static void cost_grows_with_the_data_and_falls_with_ranks(void **state) {
   (void)state;
   double *x = responses(18, 40, 30);
@@ -800,6 +920,10 @@ int main(int argc, char **argv) {
       cmocka_unit_test(intervals_hold_planted_dimensions),
       cmocka_unit_test(what_halves_of_the_repeats_share_is_what_loops_say),
       cmocka_unit_test(more_components_than_there_are_are_those_there_are),
+      cmocka_unit_test(units_of_the_data_do_not_matter),
+      cmocka_unit_test(variances_beyond_all_numbers_are_refused),
+      cmocka_unit_test(a_constant_feature_of_many_items_has_no_z_scores),
+      cmocka_unit_test(a_high_baseline_costs_digits_but_no_features),
       cmocka_unit_test(cost_grows_with_the_data_and_falls_with_ranks),
   };
   return analysis_main(argc, argv, tests);

@@ -468,6 +468,25 @@ static void labels_that_make_no_groups_are_refused(void **state) {
   free(depth);
 }
 
+static void responses_that_cannot_be_squared_are_refused(void **state) {
+  enum { ITEMS = 3, EACH = 4 };
+  double x[ITEMS * EACH];
+  (void)state;
+  for (size_t i = 0; i < ITEMS * EACH; i++)
+    x[i] = i / EACH == 1 ? 1e200 * (double)(1 + i % 3) : (double)(i % 3);
+  const analysis_data d = table_of(ITEMS, EACH, 0, x);
+  analysis_test t;
+  OK(analysis_declare(&d, &ins_signal_correlation, ins_signal_correlation_keys, "precision: double",
+                      &t));
+  if (analysis_rank == 0) OK(ins_store_create(t.path, 1, &t.layout, NULL));
+  MPI_Barrier(MPI_COMM_WORLD);
+  OK(ins_store_open(MPI_COMM_WORLD, t.path, 1, &t.layout, &t.store));
+  const ins_work work = {.grid = t.grid, .store = t.store, .layout = t.layout};
+  assert_int_equal(ins_signal_correlation.run(t.state, &work), INS_ERR_NUMERIC);
+  assert_non_null(strstr(ins_message(), "item 1"));
+  analysis_clear(&t);
+}
+
 static void it_needs_its_matrices_and_less_on_more_ranks(void **state) {
   (void)state;
   double *x = responses(1);
@@ -497,6 +516,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(groups_have_the_means_over_their_pairs),
       cmocka_unit_test(groups_of_noisy_items_have_three_means),
       cmocka_unit_test(labels_that_make_no_groups_are_refused),
+      cmocka_unit_test(responses_that_cannot_be_squared_are_refused),
       cmocka_unit_test(it_needs_its_matrices_and_less_on_more_ranks),
   };
   return analysis_main(argc, argv, tests);

@@ -154,6 +154,60 @@ static void ridge_with_more_neurons_agrees_with_normal_equations(void **state) {
   compare_ridge(37, 14, INS_F32, 2e-4);
 }
 
+/* The sum of 20000 times 0.1 is off by more digits than one number has: the neuron must not pass
+ * for one that varies, or a sample that differs is predicted to be anywhere. */
+static void a_neuron_that_is_constant_in_training_has_no_weight(void **state) {
+  enum { SAMPLES = 20000 };
+  ins_grid *grid;
+  ins_matrix x, y, tested, predicted;
+  ins_ridge *ridge;
+  double *row = calloc(SAMPLES, sizeof *row), at[] = {0.3, 7}, out;
+  (void)state;
+  OK(ins_grid_create(MPI_COMM_WORLD, 64, &grid));
+  OK(ins_matrix_create(grid, INS_F64, 2, SAMPLES, &x));
+  OK(ins_matrix_create(grid, INS_F64, SAMPLES, 1, &y));
+  OK(ins_matrix_create(grid, INS_F64, 2, 1, &tested));
+  OK(ins_matrix_create(grid, INS_F64, 1, 1, &predicted));
+  for (size_t i = 0; i < SAMPLES; i++) row[i] = normal(8, 0, i);
+  ins_matrix_scatter(&x, 0, 1, 0, SAMPLES, row);
+  ins_matrix_scatter(&y, 0, SAMPLES, 0, 1, row);
+  for (size_t i = 0; i < SAMPLES; i++) row[i] = 0.1;
+  ins_matrix_scatter(&x, 1, 1, 0, SAMPLES, row);
+  ins_matrix_scatter(&tested, 0, 2, 0, 1, at);
+  OK(ins_ridge_create(&x, &y, &ridge));
+  assert_true(ridge->scale[1] == 0);
+  OK(ins_ridge_predict(ridge, 1e-9, &tested, &predicted));
+  OK(ins_matrix_gather(&predicted, 0, 1, 0, 1, &out));
+  assert_true(fabs(out - 0.3) < 1e-6);
+  free(row);
+  ins_ridge_destroy(&ridge);
+  ins_matrix_clear(&y);
+  ins_matrix_clear(&tested);
+  ins_matrix_clear(&predicted);
+  ins_grid_destroy(&grid);
+}
+
+/* Single precision has steps of 1/16 at a million: what varies by a half is no rounding. */
+static void a_neuron_with_a_high_baseline_has_weight(void **state) {
+  enum { SAMPLES = 60 };
+  ins_grid *grid;
+  ins_matrix x, y;
+  ins_ridge *ridge;
+  double row[SAMPLES], z[SAMPLES];
+  (void)state;
+  for (size_t i = 0; i < SAMPLES; i++) row[i] = 1e6 + (z[i] = 0.5 * normal(9, 0, i));
+  OK(ins_grid_create(MPI_COMM_WORLD, 4, &grid));
+  OK(ins_matrix_create(grid, INS_F32, 1, SAMPLES, &x));
+  OK(ins_matrix_create(grid, INS_F32, SAMPLES, 1, &y));
+  ins_matrix_scatter(&x, 0, 1, 0, SAMPLES, row);
+  ins_matrix_scatter(&y, 0, SAMPLES, 0, 1, z);
+  OK(ins_ridge_create(&x, &y, &ridge));
+  assert_true(fabs(1 / ridge->scale[0] - 0.5) < 0.15);
+  ins_ridge_destroy(&ridge);
+  ins_matrix_clear(&y);
+  ins_grid_destroy(&grid);
+}
+
 /* ---- decoding -----------------------------------------------------------------------------------
  */
 
@@ -355,7 +409,7 @@ static void what_cannot_be_decoded_is_refused(void **state) {
   const analysis_data d = responses(x, 4, 5, 3);
   refuse(&d, "folds: 4", "4 folds of 3 repeats");
   refuse(&d, "target: contrast", "no axis contrast");
-  refuse(&d, "neurons_curve: [2, 5]", "5 neurons of 4");
+  refuse(&d, "neurons_curve: [2, 5]", "5 neurons are more than the 4");
   refuse(&d, "target: stimulus, circular: 4", "once around");
   free(x);
 }
@@ -364,6 +418,8 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(ridge_with_more_samples_agrees_with_normal_equations),
       cmocka_unit_test(ridge_with_more_neurons_agrees_with_normal_equations),
+      cmocka_unit_test(a_neuron_that_is_constant_in_training_has_no_weight),
+      cmocka_unit_test(a_neuron_with_a_high_baseline_has_weight),
       cmocka_unit_test(pure_noise_is_decoded_at_chance),
       cmocka_unit_test(which_stimulus_it_was_is_decoded),
       cmocka_unit_test(a_planted_angle_is_decoded_around_the_circle),

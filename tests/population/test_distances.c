@@ -160,6 +160,67 @@ static void what_all_items_have_in_common_does_not_cost_digits(void **state) {
   pairs_have_the_right_distance(1e-2, 100, "precision: single");
 }
 
+enum { KINDS = 4, COPIES = 41, PIXELS = 330 };
+
+/* Items of a few kinds, those of a kind are the same but for the last digit. The last item differs
+ * from its kind by more than that. */
+static void items_but_for_rounding(double rounding, double *x) {
+  static double pattern[(KINDS + 1) * PIXELS], digit[COPIES * PIXELS];
+  normal(31, (size_t)(KINDS + 1) * PIXELS, pattern);
+  normal(32, (size_t)COPIES * PIXELS, digit);
+  for (size_t i = 0; i < COPIES; i++)
+    for (size_t f = 0; f < PIXELS; f++)
+      x[i * PIXELS + f] =
+          (2 + pattern[i % KINDS * PIXELS + f]) * (1 + rounding * digit[i * PIXELS + f]) +
+          (i == COPIES - 1 ? 0.02 * pattern[KINDS * PIXELS + f] : 0);
+}
+
+static void of_items_that_coincide_the_first_is_nearest(void **state) {
+  (void)state;
+  static double x[COPIES * PIXELS];
+  const analysis_data d = {.n_item_axes = 1,
+                           .n_axes = 2,
+                           .axes = {"neuron", "pixel"},
+                           .lengths = {COPIES, PIXELS},
+                           .values = x};
+  for (int metric = 0; metric < N_METRICS; metric++)
+    for (int single = 0; single < 2; single++) {
+      char settings[100];
+      items_but_for_rounding(single ? 1e-7 : 2e-16, x);
+      snprintf(settings, sizeof settings, "metric: %s%s", metric_names[metric],
+               single ? ", precision: single" : "");
+      analysis_test t = run(&d, settings);
+      double *nearest = analysis_read(&t, "nearest"), *far = analysis_read(&t, "nearest_distance"),
+             *all = analysis_read(&t, "distance");
+      for (size_t i = 0; i < COPIES; i++) {
+        near(nearest[i], i < KINDS ? (double)(i + KINDS) : (double)(i % KINDS), 0, "nearest", i);
+        near(far[i], all[i * COPIES + (size_t)nearest[i]], 1e-15, "nearest_distance", i);
+      }
+      free(nearest);
+      free(far);
+      free(all);
+      analysis_clear(&t);
+    }
+}
+
+/* The second is a little nearer to the third than the first is: by 1e-5 of the norm, in double. */
+static void items_that_nearly_coincide_are_told_apart(void **state) {
+  (void)state;
+  enum { n = 3, k = 100 };
+  double x[n * k];
+  const double two[] = {1, 2, 1};
+  normal(33, (size_t)n * k, x);
+  for (size_t f = 0; f < k; f++) {
+    x[k + f] = x[2 * k + f] + 1e-5 * x[f];
+    x[f] = x[2 * k + f] + 3e-5 * x[f];
+  }
+  const analysis_data d = {
+      .n_item_axes = 1, .n_axes = 2, .axes = {"neuron", "pixel"}, .lengths = {n, k}, .values = x};
+  analysis_test t = run(&d, "shift: {x: 0}");
+  check(&t, "nearest", n, two, 0);
+  analysis_clear(&t);
+}
+
 static void fewer_items_than_ranks_are_enough(void **state) {
   (void)state;
   const double x[] = {0, 3, 0, 0, 0, 4}, two[] = {0, 5, 5, 0}, one[] = {1, 0};
@@ -407,18 +468,19 @@ static void shifts_that_cannot_be_are_refused(void **state) {
 
 static void shifting_needs_more_memory_and_work(void **state) {
   (void)state;
-  static double x[2 * F];
+  enum { n = 1500 };
+  static double x[n * F];
   ins_needs still, moved;
   analysis_test t;
-  const analysis_data data = movies(2, x);
+  const analysis_data data = movies(n, x);
   OK(analysis_declare(&data, &ins_distances, ins_distances_keys, "", &t));
   t.analysis->needs(t.state, 1, 4, &still);
   analysis_clear(&t);
   OK(analysis_declare(&data, &ins_distances, ins_distances_keys, "shift: {y: 1, frames: 1}", &t));
   t.analysis->needs(t.state, 1, 4, &moved);
   analysis_clear(&t);
-  assert_true(still.flops == 2 * 2 * F && moved.flops == 9 * still.flops);
-  assert_true(still.bytes >= 8 * (2 * F + 4) && moved.bytes > still.bytes);
+  assert_true(still.flops == (double)n * n * F && moved.flops == 9 * still.flops);
+  assert_true(still.bytes >= 8.0 * (n * F + n * n) && moved.bytes > still.bytes);
 }
 
 int main(int argc, char **argv) {
@@ -427,6 +489,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(in_single_metrics_are_what_plain_loops_say),
       cmocka_unit_test(near_duplicates_have_the_right_distance),
       cmocka_unit_test(what_all_items_have_in_common_does_not_cost_digits),
+      cmocka_unit_test(of_items_that_coincide_the_first_is_nearest),
+      cmocka_unit_test(items_that_nearly_coincide_are_told_apart),
       cmocka_unit_test(fewer_items_than_ranks_are_enough),
       cmocka_unit_test(stimuli_of_one_neuron_and_of_others_are_averaged_apart),
       cmocka_unit_test(the_best_of_all_shifts_is_found),

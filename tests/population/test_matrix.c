@@ -495,18 +495,20 @@ static void check_eigen_of(const ins_grid *g, ins_dtype dtype, size_t side, cons
   ins_matrix_clear(&v);
 }
 
+static void check_symmetric(const ins_grid *g, size_t n, double (*element)(size_t i, size_t j)) {
+  double *a = malloc(n * n * sizeof *a);
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) a[i * n + j] = i < j ? element(j, i) : element(i, j);
+  check_eigen_of(g, INS_F64, n, a);
+  check_eigen_of(g, INS_F32, n, a);
+  free(a);
+}
+
 static void on_all_symmetric(double (*element)(size_t i, size_t j)) {
   const size_t sides[] = {1, 2, 3, 5, 7, 16, 33, 70};
   for (int g = 0; g < N_GRIDS; g++)
-    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++) {
-      const size_t n = sides[s];
-      double *a = malloc(n * n * sizeof *a);
-      for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) a[i * n + j] = i < j ? element(j, i) : element(i, j);
-      check_eigen_of(grids[g], INS_F64, n, a);
-      check_eigen_of(grids[g], INS_F32, n, a);
-      free(a);
-    }
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++)
+      check_symmetric(grids[g], sides[s], element);
 }
 
 static double zero(size_t i, size_t j) {
@@ -539,6 +541,17 @@ static double tiny(size_t i, size_t j) {
 static void eigenvectors_of_symmetric_matrices(void **state) {
   (void)state;
   on_all_symmetric(number);
+}
+
+/* Where the last block is nearly one, is one, is one more: where processes begin to have a part. */
+static void eigenvectors_of_matrices_about_as_large_as_a_block(void **state) {
+  (void)state;
+  for (int g = 0; g < N_GRIDS; g++) {
+    const size_t block = (size_t)grids[g]->block,
+                 sides[] = {block - 1, block, block + 1, 2 * block + 1};
+    for (size_t s = 0; s < sizeof sides / sizeof *sides; s++)
+      check_symmetric(grids[g], sides[s], number);
+  }
 }
 
 static void eigenvectors_where_eigenvalues_repeat(void **state) {
@@ -657,6 +670,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(products_of_all_four_orders),
       cmocka_unit_test(gram_matrices_fill_the_lower_triangle_only),
       cmocka_unit_test(eigenvectors_of_symmetric_matrices),
+      cmocka_unit_test(eigenvectors_of_matrices_about_as_large_as_a_block),
       cmocka_unit_test(eigenvectors_where_eigenvalues_repeat),
       cmocka_unit_test(eigenvectors_of_matrices_without_full_rank),
       cmocka_unit_test(matrices_with_numbers_that_are_not_finite_have_no_eigenvalues),

@@ -468,6 +468,21 @@ static void tables_larger_than_a_panel_are_read_in_several(void **state) {
              2, some, 7, 5000);
 }
 
+/* Of whole rows three fit into a panel of one rank; on four ranks each has one. They are there as
+ * read, in the other order, and on their way out and in, and perhaps in a message. */
+static void reading_takes_what_shares_of_a_panel_take(void **state) {
+  (void)state;
+  const double row = 8.0 * LONG, fixed = 48 << 20;
+  table_test t = table_of("{kind: results, file: wide.h5, variable: x, rows: [item]}");
+  const double one = ins_table_read_bytes(t.table, 1, INS_F64),
+               four = ins_table_read_bytes(t.table, 4, INS_F64),
+               single = ins_table_read_bytes(t.table, 4, INS_F32);
+  assert_true(one >= 4 * 3 * row && one <= 4 * 3 * row + fixed);
+  assert_true(four >= 4 * row && four <= 5 * row + fixed);
+  assert_true(single >= 2.5 * row && single < four);
+  table_clear(&t);
+}
+
 /* Changes one byte of the last float of bar/response. */
 static void damage(const char *path) {
   const float last = (float)bar(30, 3, 4);
@@ -579,6 +594,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(draws_differ_and_scatter_around_what_they_are_drawn_from),
       cmocka_unit_test(draws_belong_to_a_neuron_wherever_it_stands),
       cmocka_unit_test(tables_larger_than_a_panel_are_read_in_several),
+      cmocka_unit_test(reading_takes_what_shares_of_a_panel_take),
       cmocka_unit_test(damaged_rows_are_refused_unless_not_verified),
   };
   int failed = cmocka_run_group_tests(tests, NULL, NULL);

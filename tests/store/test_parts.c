@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Rows that no rank holds: written in parts by all ranks, sealed by one. And stages of one task,
- * which have no task axes: their books are single numbers.
+/* Rows that no rank holds: written in parts by all ranks, and sealed by all. And stages of one
+ * task, which have no task axes: their books are single numbers.
  *
  * With PATH as its argument: writes such a file for other programs to read. */
 #include "fixture.h"
 
+#include <hdf5.h>
+
 #include "insilico/fault.h"
+#include "insilico/hash.h"
 
 enum { MATRIX, MEAN_OF, COUNT, TOTAL, KIND, ROOT_N };
 enum { N_ITEMS = 37, N_FEATURES = 5 };
@@ -97,7 +100,7 @@ static void write_parts(ins_store *store, size_t stage, const ins_layout *layout
 
 static ins_status seal(ins_store *store, size_t stage) {
   OK(ins_store_sync(store));
-  return rank == 0 ? ins_store_seal(store, stage, 0) : INS_OK;
+  return ins_store_seal(store, stage, 0);
 }
 
 /* The same on every rank, and nobody writes before all know. */
@@ -175,7 +178,7 @@ static void parts_of_one_task_among_many(void **state) {
   for (int v = RESPONSE; v <= PEAK && rank == 0; v++)
     OK(ins_store_write_part(store, 0, v, task, 0, ins_layout_row(layout, v), r.rows[v]));
   OK(ins_store_sync(store));
-  if (rank == n_ranks - 1) OK(ins_store_seal(store, 0, task));
+  OK(ins_store_seal(store, 0, task));
   OK(ins_store_close(&store));
   compare(whole, parts);
   fixture_free(&r);
@@ -205,38 +208,151 @@ static void what_is_not_there_cannot_be_written(void **state) {
   ins_layout_destroy(&layout);
 }
 
-/* A row larger than what is hashed at once. */
-static void a_large_row_is_sealed(void **state) {
-  (void)state;
-  enum { N = 1500 };
+/* ---- rows of many chunks -----------------------------------------------------------------------
+ */
+
+enum { SIDE = 1700, CHUNK = 4 << 20 }; /* 11 MiB: three chunks, the last one shorter */
+
+/* Two variables of several chunks each, with a small one between them. */
+static ins_layout *large(void) {
   int y, x, index;
   ins_layout *layout;
-  char *path = shared("large.h5");
-  float *row;
-  ins_store *store;
   OK(ins_layout_create_in("one", NULL, &layout));
-  OK(ins_layout_axis(layout, "y", N, NULL, NULL, NULL, &y));
-  OK(ins_layout_axis(layout, "x", N, NULL, NULL, NULL, &x));
-  for (int v = 0; v < 2; v++)
-    OK(ins_layout_variable(
-        layout,
-        &(ins_variable){.name = v ? "b" : "a", .dtype = INS_F32, .n_axes = 2, .axes = {y, x}},
-        &index));
-  create(path, 1, &layout);
-  OK(ins_alloc(N, sizeof *row, &row));
-  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
-  for (size_t i = (size_t)rank; i < N; i += (size_t)n_ranks) {
-    for (size_t k = 0; k < N; k++) row[k] = (float)(i * N + k);
-    OK(ins_store_write_part(store, 0, 0, 0, i * N, N, row));
-    OK(ins_store_write_part(store, 0, 1, 0, i * N, N, row));
+  OK(ins_layout_axis(layout, "y", SIDE, NULL, NULL, NULL, &y));
+  OK(ins_layout_axis(layout, "x", SIDE, NULL, NULL, NULL, &x));
+  const ins_variable variables[] = {
+      {.name = "a", .dtype = INS_F32, .n_axes = 2, .axes = {y, x}},
+      {.name = "small", .dtype = INS_F32, .n_axes = 1, .axes = {y}},
+      {.name = "b", .dtype = INS_F32, .n_axes = 2, .axes = {y, x}},
+  };
+  for (size_t v = 0; v < sizeof variables / sizeof *variables; v++)
+    OK(ins_layout_variable(layout, &variables[v], &index));
+  return layout;
+}
+
+/* By the ranks of `comm`, each every so-many-th row. */
+static void write_large(MPI_Comm comm, const char *path, ins_layout *layout, ins_store **store) {
+  int me, n;
+  float *row;
+  MPI_Comm_rank(comm, &me);
+  MPI_Comm_size(comm, &n);
+  if (me == 0) OK(ins_store_create(path, 1, &layout, NULL));
+  MPI_Barrier(comm);
+  OK(ins_alloc(SIDE, sizeof *row, &row));
+  OK(ins_store_open(comm, path, 1, &layout, store));
+  for (size_t i = (size_t)me; i < SIDE; i += (size_t)n) {
+    for (size_t k = 0; k < SIDE; k++) row[k] = (float)(i * SIDE + k);
+    OK(ins_store_write_part(*store, 0, 0, 0, i * SIDE, SIDE, row));
+    OK(ins_store_write_part(*store, 0, 2, 0, i * SIDE, SIDE, row));
   }
-  OK(seal(store, 0));
+  for (size_t k = 0; k < SIDE; k++) row[k] = (float)k;
+  if (me == n - 1) OK(ins_store_write_part(*store, 0, 1, 0, 0, SIDE, row));
+  OK(ins_store_sync(*store));
+  ins_free(&row);
+}
+
+/* The checksum as docs/results-file.md has it, from numbers in memory. */
+static uint64_t large_checksum(uint64_t seed) {
+  const size_t length[] = {(size_t)SIDE * SIDE, SIDE, (size_t)SIDE * SIDE};
+  char all[12 + 8 * 7] = {0}; /* task 0, error 0 */
+  size_t at = 12;
+  for (int v = 0; v < 3; v++) {
+    float *row;
+    OK(ins_alloc(length[v], sizeof *row, &row));
+    for (size_t i = 0; i < length[v]; i++) row[i] = (float)i;
+    const size_t bytes = length[v] * sizeof *row;
+    for (size_t k = 0; k < bytes; k += CHUNK, at += 8) {
+      const uint64_t sum = ins_xxh3((char *)row + k, bytes - k < CHUNK ? bytes - k : CHUNK, seed);
+      assert_true(at + sizeof sum <= sizeof all);
+      memcpy(all + at, &sum, sizeof sum);
+    }
+    ins_free(&row);
+  }
+  assert_int_equal(at, sizeof all);
+  return ins_xxh3(all, sizeof all, seed);
+}
+
+static void expect_books(const char *path) {
+  hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+  hid_t dataset = H5Dopen2(file, "one/checksum", H5P_DEFAULT);
+  hid_t seed = H5Aopen(dataset, "seed", H5P_DEFAULT),
+        chunk = H5Aopen(dataset, "chunk", H5P_DEFAULT);
+  uint64_t sum, seeded;
+  int64_t bytes;
+  assert_true(H5Dread(dataset, H5T_NATIVE_UINT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, &sum) >= 0);
+  assert_true(H5Aread(seed, H5T_NATIVE_UINT64, &seeded) >= 0);
+  assert_true(H5Aread(chunk, H5T_NATIVE_INT64, &bytes) >= 0);
+  assert_int_equal(bytes, CHUNK);
+  assert_true(sum == large_checksum(seeded));
+  H5Aclose(seed);
+  H5Aclose(chunk);
+  H5Dclose(dataset);
+  H5Fclose(file);
+}
+
+/* One rank alone, and all: the checksum is the one that is documented, and every byte the same. */
+static void a_large_row_is_sealed_the_same_by_any_number_of_ranks(void **state) {
+  (void)state;
+  ins_layout *layout = large();
+  char *alone = shared("alone.h5"), *all = shared("large.h5");
+  ins_store *store;
+  if (rank == 0) {
+    write_large(MPI_COMM_SELF, alone, layout, &store);
+    OK(ins_store_seal(store, 0, 0));
+    OK(ins_store_close(&store));
+    expect_books(alone);
+  }
+  write_large(MPI_COMM_WORLD, all, layout, &store);
+  OK(ins_store_seal(store, 0, 0));
   assert_int_equal(state_of(store, 0), INS_TASK_DONE);
-  const float other = 1;
-  if (rank == n_ranks - 1) OK(ins_store_write_part(store, 0, 1, 0, (size_t)N * N - 1, 1, &other));
+  OK(ins_store_close(&store));
+  compare(alone, all);
+  free(alone);
+  free(all);
+  ins_layout_destroy(&layout);
+}
+
+/* A byte of any chunk. */
+static void damage_in_a_large_row_is_found(void **state) {
+  (void)state;
+  static const size_t places[] = {0, CHUNK - 4, CHUNK, 2 * CHUNK, (size_t)SIDE * SIDE * 4 - 4};
+  ins_layout *layout = large();
+  char *path = shared("large.h5");
+  ins_store *store;
+  write_large(MPI_COMM_WORLD, path, layout, &store);
+  OK(ins_store_seal(store, 0, 0));
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    const float before = (float)(places[i] / 4), other = -1;
+    if (rank == 0) OK(ins_store_write_part(store, 0, 2, 0, places[i] / 4, 1, &other));
+    assert_int_equal(state_of(store, 0), INS_TASK_PENDING);
+    if (rank == 0) OK(ins_store_write_part(store, 0, 2, 0, places[i] / 4, 1, &before));
+    assert_int_equal(state_of(store, 0), INS_TASK_DONE);
+  }
+  OK(ins_store_close(&store));
+  free(path);
+  ins_layout_destroy(&layout);
+}
+
+/* The file is cut short, so that the last of the ranks cannot read its share, and with several
+ * ranks it alone. */
+static void a_rank_that_cannot_read_ends_all_with_one_message(void **state) {
+  (void)state;
+  ins_layout *layout = large();
+  char *path = shared("cut.h5");
+  ins_store *store;
+  write_large(MPI_COMM_WORLD, path, layout, &store);
+  struct stat file;
+  assert_int_equal(stat(path, &file), 0);
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0) assert_int_equal(truncate(path, file.st_size - 8), 0);
+  MPI_Barrier(MPI_COMM_WORLD);
+  assert_int_equal(ins_store_seal(store, 0, 0), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), "cut.h5: task 0 cannot be read: the file ends too early"));
+  MPI_Barrier(MPI_COMM_WORLD);
+  if (rank == 0) assert_int_equal(truncate(path, file.st_size), 0);
+  MPI_Barrier(MPI_COMM_WORLD);
   assert_int_equal(state_of(store, 0), INS_TASK_PENDING);
   OK(ins_store_close(&store));
-  ins_free(&row);
   free(path);
   ins_layout_destroy(&layout);
 }
@@ -287,7 +403,8 @@ static void sealing_that_fails_leaves_the_task_pending(void **state) {
     setenv("INS_FAULT", sites[i], 1);
     OK(ins_fault_check());
     const ins_status status = seal(store, 0);
-    assert_int_equal(status, rank == 0 ? INS_ERR_IO : INS_OK);
+    assert_int_equal(status, INS_ERR_IO);
+    assert_non_null(strstr(ins_message(), "task 0 cannot be written"));
     setenv("INS_FAULT", "", 1);
     OK(ins_fault_check());
     assert_int_equal(state_of(store, 0), INS_TASK_PENDING);
@@ -420,7 +537,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(parts_give_the_bytes_of_whole_rows),
       cmocka_unit_test(parts_of_one_task_among_many),
       cmocka_unit_test(what_is_not_there_cannot_be_written),
-      cmocka_unit_test(a_large_row_is_sealed),
+      cmocka_unit_test(a_large_row_is_sealed_the_same_by_any_number_of_ranks),
+      cmocka_unit_test(damage_in_a_large_row_is_found),
+      cmocka_unit_test(a_rank_that_cannot_read_ends_all_with_one_message),
       cmocka_unit_test(a_part_that_is_damaged_is_found),
       cmocka_unit_test(sealing_that_fails_leaves_the_task_pending),
       cmocka_unit_test(a_stage_of_one_task_is_counted_and_intact),

@@ -83,6 +83,8 @@ done
 "$INSILICO" select 2.h5 'types.cluster == 0' >found 2>log || fail select
 "$INSILICO" select types.h5 'truth_preferred_direction_deg >= 0' >planted 2>log || fail "select of the truth"
 same found planted "cells of the largest cluster and direction-selective cells"
+"$INSILICO" select 2.h5 'directions.cluster >= 0 & types.cluster >= 0' >found 2>log || fail "select of an analysis of few cells"
+same found planted "cells of the analysis of direction-selective cells"
 "$INSILICO" run --quiet population.yaml output=not.h5 data.4.where.neuron=900 >log 2>&1
 [ $? = 2 ] || fail "a neuron that is not there gives another status than 2"
 said "where.neuron" "a neuron that is not there"
