@@ -233,6 +233,7 @@ typedef struct job {
   const ins_work *work;
   size_t n, k;
   double *norm, *a, *b; /* [n]: norms; scratch */
+  double unit;          /* of items and norms while products are formed; a power of two */
   double *column;       /* [k] */
   int8_t *flag;         /* [n] */
   bool *used;           /* [n]: has distances to others that mean something */
@@ -271,12 +272,36 @@ static ins_status centre(job *j) {
   return status;
 }
 
+static ins_status check_norms(const job *j) {
+  for (size_t i = 0; i < j->n; i++)
+    if (!isfinite(j->norm[i]))
+      return ins_fail(INS_ERR_NUMERIC,
+                      "distances: item %zu has values so large that their squares are no numbers; "
+                      "choose other units, or `normalize: unit`",
+                      i);
+  return INS_OK;
+}
+
+/* Squares of single precision are numbers only of values between 1e-19 and 1e19. */
+static void choose_unit(job *j) {
+  double most = 0;
+  for (size_t i = 0; i < j->n; i++) most = fmax(most, j->norm[i]);
+  if (!(most > 0)) return;
+  j->unit = ldexp(1, ilogb(most));
+  for (size_t i = 0; i < j->n; i++) {
+    j->norm[i] /= j->unit;
+    j->a[i] = 1 / j->unit;
+  }
+  ins_matrix_scale_rows(&j->x, NULL, j->a);
+}
+
 /* Mean 0 over features (correlation) and norm 1; items that have none become 0. */
 static ins_status normalise(job *j) {
   const bool shifted = j->s->metric == INS_METRIC_CORRELATION;
   ins_status status = ins_matrix_row_sums(&j->x, NULL, j->a, NULL);
   for (size_t i = 0; i < j->n; i++) j->a[i] = shifted ? j->a[i] / (double)j->k : 0;
   if (status == INS_OK) status = ins_matrix_row_sums(&j->x, j->a, j->b, j->norm);
+  if (status == INS_OK) status = check_norms(j);
   if (status != INS_OK) return status;
   for (size_t i = 0; i < j->n; i++) {
     j->used[i] = j->used[i] && j->norm[i] > 0;
@@ -297,15 +322,18 @@ static ins_status prepare(job *j) {
   if (!euclidean) return normalise(j);
   if (j->s->shifts.n == 1) status = centre(j);
   if (status == INS_OK) status = ins_matrix_row_sums(&j->x, NULL, j->a, j->norm);
+  if (status == INS_OK) status = check_norms(j);
+  if (status != INS_OK) return status;
   for (size_t i = 0; i < j->n; i++) j->norm[i] = sqrt(j->norm[i]);
-  return status;
+  choose_unit(j);
+  return INS_OK;
 }
 
 static double distance(const job *j, size_t i, size_t i2, double product) {
   if (j->flag[i] == INS_ITEM_MISSING || j->flag[i2] == INS_ITEM_MISSING) return NAN;
   if (j->s->metric == INS_METRIC_EUCLIDEAN) {
     const double square = j->norm[i] * j->norm[i] + j->norm[i2] * j->norm[i2] - 2 * product;
-    return i == i2 || square < 0 ? 0 : sqrt(square);
+    return i == i2 || square < 0 ? 0 : j->unit * sqrt(square);
   }
   if (!j->used[i] || !j->used[i2]) return 1;
   return i == i2 ? 0 : 1 - fmin(1, fmax(-1, product));
@@ -317,6 +345,7 @@ static void products_to_distances(job *j) {
       const size_t i = ins_matrix_row(&j->d, a), i2 = ins_matrix_column(&j->d, b);
       ins_matrix_set(&j->d, a, b, distance(j, i, i2, ins_matrix_get(&j->d, a, b)));
     }
+  for (size_t i = 0; i < j->n; i++) j->norm[i] *= j->unit;
 }
 
 static ins_status compute(job *j) {
@@ -377,7 +406,7 @@ static ins_status write_shifts(job *j) {
 
 static ins_status run(void *state, const ins_work *work) {
   const distances *s = state;
-  job j = {.s = s, .work = work, .n = s->table->n_items, .k = s->table->n_features};
+  job j = {.s = s, .work = work, .n = s->table->n_items, .k = s->table->n_features, .unit = 1};
   ins_status status = job_create(&j);
   if (status == INS_OK) status = compute(&j);
   if (status == INS_OK) status = ins_work_beat(work, 0.9);

@@ -120,8 +120,9 @@ static void in_single_metrics_are_what_plain_loops_say(void **state) {
   metrics_are_as_by_plain_loops(", precision: single", 2e-6);
 }
 
-/* Pairs of stimuli that differ by a share of their norm, on a background. */
-static void pairs_have_the_right_distance(double share, double background, const char *settings) {
+/* Pairs of stimuli that differ by a share of their norm, on a background; all in some unit. */
+static void pairs_have_the_right_distance(double share, double background, double unit,
+                                          const char *settings) {
   enum { n = 4, k = 400 };
   double x[n * k], noise[2 * k];
   normal(3, k, x);
@@ -133,6 +134,7 @@ static void pairs_have_the_right_distance(double share, double background, const
     x[k + i] = x[i] + share * noise[i];
     x[3 * k + i] = x[2 * k + i] + share * noise[k + i];
   }
+  for (size_t i = 0; i < n * k; i++) x[i] *= unit;
   const analysis_data d = {
       .n_item_axes = 1, .n_axes = 2, .axes = {"neuron", "pixel"}, .lengths = {n, k}, .values = x};
   analysis_test t = run(&d, settings);
@@ -149,15 +151,38 @@ static void pairs_have_the_right_distance(double share, double background, const
 
 static void near_duplicates_have_the_right_distance(void **state) {
   (void)state;
-  pairs_have_the_right_distance(1e-4, 0, NULL);
-  pairs_have_the_right_distance(1e-4, 100, NULL);
+  pairs_have_the_right_distance(1e-4, 0, 1, NULL);
+  pairs_have_the_right_distance(1e-4, 100, 1, NULL);
 }
 
 /* Squares of what all have in common are 1e8 times that of the differences: more than single
  * precision has digits. */
 static void what_all_items_have_in_common_does_not_cost_digits(void **state) {
   (void)state;
-  pairs_have_the_right_distance(1e-2, 100, "precision: single");
+  pairs_have_the_right_distance(1e-2, 100, 1, "precision: single");
+}
+
+/* Squares of these are no numbers of single precision. */
+static void units_do_not_matter(void **state) {
+  (void)state;
+  pairs_have_the_right_distance(1e-2, 0, 1e25, "precision: single");
+  pairs_have_the_right_distance(1e-2, 0, 1e-30, "precision: single");
+}
+
+static void values_whose_squares_are_no_numbers_are_refused(void **state) {
+  const double x[] = {1, 2, 1e160, 3};
+  const analysis_data d = {
+      .n_item_axes = 1, .n_axes = 2, .axes = {"neuron", "pixel"}, .lengths = {2, 2}, .values = x};
+  analysis_test t;
+  (void)state;
+  OK(analysis_declare(&d, &ins_distances, ins_distances_keys, "", &t));
+  if (analysis_rank == 0) OK(ins_store_create(t.path, 1, &t.layout, NULL));
+  MPI_Barrier(MPI_COMM_WORLD);
+  OK(ins_store_open(MPI_COMM_WORLD, t.path, 1, &t.layout, &t.store));
+  const ins_work work = {.grid = t.grid, .store = t.store, .layout = t.layout};
+  assert_int_equal(ins_distances.run(t.state, &work), INS_ERR_NUMERIC);
+  assert_non_null(strstr(ins_message(), "so large"));
+  analysis_clear(&t);
 }
 
 enum { KINDS = 4, COPIES = 41, PIXELS = 330 };
@@ -489,6 +514,8 @@ int main(int argc, char **argv) {
       cmocka_unit_test(in_single_metrics_are_what_plain_loops_say),
       cmocka_unit_test(near_duplicates_have_the_right_distance),
       cmocka_unit_test(what_all_items_have_in_common_does_not_cost_digits),
+      cmocka_unit_test(units_do_not_matter),
+      cmocka_unit_test(values_whose_squares_are_no_numbers_are_refused),
       cmocka_unit_test(of_items_that_coincide_the_first_is_nearest),
       cmocka_unit_test(items_that_nearly_coincide_are_told_apart),
       cmocka_unit_test(fewer_items_than_ranks_are_enough),
