@@ -16,6 +16,8 @@
 #   run.sh population [--neurons N] [--stimuli P] [--block B] [--repeats R] [gram32|gram64|eigen]...
 #                     correlations and principal components of N neurons: ScaLAPACK on one rank and on two,
 #                     in turns with OpenBLAS
+#   run.sh population_job [--neurons N] [--stimuli P] [--folder DIR]
+#                     a job of three analyses from file to file, on one rank and on two
 #   run.sh simulate [--option value]...
 #                     efficiency of the dealing on up to 100,000 simulated ranks (--help: options)
 #
@@ -30,7 +32,7 @@ PYTHON=${PYTHON:-python3}
 
 what=step
 case ${1:-} in
-step | forward | overhead | scaling | dispatch | constants | simulate | population)
+step | forward | overhead | scaling | dispatch | constants | simulate | population | population_job)
     what=$1
     shift
     ;;
@@ -101,6 +103,10 @@ constants)
 population)
     build tests/bench/bench_population
     exec "$PYTHON" "$HERE/bench_population.py" --program "$BUILD/tests/bench/bench_population" "$@"
+    ;;
+population_job)
+    build insilico
+    exec "$PYTHON" "$HERE/bench_population_job.py" --program "$BUILD/insilico" "$@"
     ;;
 simulate)
     build tests/bench/simulate_scale
