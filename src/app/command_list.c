@@ -5,6 +5,7 @@
 #include "app.h"
 #include "insilico/fetch.h"
 #include "insilico/generator.h"
+#include "insilico/noise.h"
 #include "insilico/optimise.h"
 #include "insilico/population.h"
 #include "insilico/tuning.h"
@@ -12,9 +13,9 @@
 
 static const struct topic {
   const char *name;
-  const ins_variant *variants; /* NULL: the program's experiments */
+  const ins_variant *variants;
 } topics[] = {
-    {"experiments", NULL},
+    {"experiments", NULL}, /* those of the program */
     {"stimuli", ins_generators},
     {"objectives", ins_objectives},
     {"reducers", ins_reducers},
@@ -22,6 +23,7 @@ static const struct topic {
     {"postprocessors", ins_postprocessors},
     {"penalties", ins_penalties},
     {"distributions", ins_distributions},
+    {"noise", ins_noises},
     {"analyses", ins_population_analyses},
     {"data", ins_table_kinds},
 };
@@ -203,9 +205,8 @@ ins_status ins_command_list(const ins_arguments *arguments) {
     return ins_fail(
         INS_ERR_ARGUMENT,
         "there is no topic or kind '%s'; topics are experiments, stimuli, objectives, reducers, "
-        "optimizers, postprocessors, penalties, distributions, analyses, data, models, indices, "
-        "keys, "
-        "site",
+        "optimizers, postprocessors, penalties, distributions, noise, analyses, data, models, "
+        "indices, keys, site",
         wanted);
   return INS_OK;
 }
