@@ -46,8 +46,8 @@ ins_status ins_job_experiment(const char *path, const char *const *overrides, si
 /** The settings with the swept keys set to values index[s] of sweep s. */
 ins_status ins_job_at(const ins_job *job, const size_t *index, ins_value **settings) INS_CHECKED;
 /** The resolved job as JSON without what may differ between equal runs: no `output`, no
- * `io` but an alignment that is not the default (it alone shows in the bytes), and "(by contents)"
- * for paths of inputs (INS_KEY_CONTENTS). */
+ * `io` but an alignment that is not the default (it alone shows in the bytes), no other key that is
+ * INS_KEY_UNRECORDED, and "(by contents)" for paths of inputs (INS_KEY_CONTENTS). */
 ins_status ins_job_json(const ins_job *job, ins_text *out) INS_CHECKED;
 /** The files that the job names as inputs, without the model: a map from dotted keys
  * ("stimuli.2.file") to their texts, or lists of texts, in the order of the settings. Keys without
@@ -59,9 +59,9 @@ ins_status ins_job_unpack(const void *bytes, size_t n, const ins_variant *experi
                           ins_job **out) INS_CHECKED;
 
 /** Can results of the job recorded as `old_json` be gone on with by `job`? INS_OK when they differ
- * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values) and entries that were added to lists
- * of stages (INS_KEY_GROWS); else INS_ERR_ARGUMENT naming the first difference, its old and its new
- * value. */
+ * in nothing but keys of axes (INS_KEY_AXIS, sweeps' values), what is not recorded any more
+ * (INS_KEY_UNRECORDED), and entries that were added to lists of stages (INS_KEY_GROWS); else
+ * INS_ERR_ARGUMENT naming the first difference, its old and its new value. */
 ins_status ins_job_continues(const ins_job *job, const char *old_json) INS_CHECKED;
 /** Where the input that the recorded job has under `key` ("stimuli.2.file", of ins_job_inputs) is
  * in `job`: *now ("stimuli.3.file", free()); NULL where its entry is gone, or `key` lies in no list

@@ -40,10 +40,12 @@ typedef enum ins_key_flags {
                              "geomspace(a,b,n)" (ends included). Once validated: always a list of
                              distinct values, at least one; null stays null. Cannot be swept */
   INS_KEY_REFERENCE =
-      128,            /* REAL: may be a text "NAME" or "FACTOR * NAME" instead, which stands for a
-                         number of each neuron that is measured during the run; stays text */
-  INS_KEY_GROWS = 256 /* CHOICES: each entry makes a stage of the results, called by its `name`, or
-                         else its kind; more of them may come in when a job is run again */
+      128,             /* REAL: may be a text "NAME" or "FACTOR * NAME" instead, which stands for a
+                          number of each neuron that is measured during the run; stays text */
+  INS_KEY_GROWS = 256, /* CHOICES: each entry makes a stage of the results, called by its `name`, or
+                          else its kind; more of them may come in when a job is run again */
+  INS_KEY_UNRECORDED = 512 /* leaves results as they are: no part of what they say of their job, and
+                              may change when it is run again. Of a job, or a group in it */
 } ins_key_flags;
 
 typedef struct ins_key ins_key;

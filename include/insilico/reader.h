@@ -25,8 +25,9 @@
  *   axes                    list, in the order of the file, of maps {name, units, long_name, length,
  *                           coordinates (array int64 or float64, or list of texts; left out where
  *                           the axis has none)}
- *   labels                  list of maps {name, long_name, axis (its number in `axes`), values (array
- *                           or list of texts)}: constants and summaries of the group, and
+ *   labels                  list of maps {name, long_name, axis (its number in `axes`), n_open (tasks
+ *                           that its values come of and that are not done; 0 for constants), values
+ *                           (array or list of texts)}: constants and summaries of the group, and
  *                           variables of finished tasks, that lie along exactly that one axis of the
  *                           variable: session, group_assignment, truth_*, indices of tuning, ...
  *                           Of a variable in a group also those of the root along axes that have

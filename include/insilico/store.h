@@ -121,9 +121,15 @@ ins_status ins_store_states(ins_store *store, size_t stage, size_t n, const size
 ins_status ins_store_write(ins_store *store, size_t stage, size_t n, const size_t *task,
                            void *const *rows, const ins_status *status) INS_CHECKED;
 /** Writes elements [first, first + count) of one row of a PER_TASK variable: for rows that no
- * single rank holds. The task stays pending until ins_store_seal. Local, independent I/O. */
+ * single rank holds. The task must be pending (ins_store_unseal) and stays it until
+ * ins_store_seal. Local, independent I/O. */
 ins_status ins_store_write_part(ins_store *store, size_t stage, int variable, size_t task,
                                 size_t first, size_t count, const void *data) INS_CHECKED;
+/** Marks a task as pending again, before parts are written over rows that were done once: nobody
+ * who looks meanwhile, or after a kill, takes it for done. Collective over the communicator of the
+ * store. All ranks return the same: INS_ERR_IO (the books cannot be written); INS_ERR_INTERNAL (no
+ * such stage or task). */
+ins_status ins_store_unseal(ins_store *store, size_t stage, size_t task) INS_CHECKED;
 /** Marks a task as done whose rows were written in parts, and synced (ins_store_sync): all ranks
  * read them for their checksum, each a share, in bounded memory (of a stage with task axes rank 0
  * reads them alone). Collective over the communicator of the store. All ranks return the same:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,7 +74,11 @@ static void print_worth(const ins_forecast *o, size_t worth) {
 static void print_memory(const ins_forecast *o, size_t worth) {
   char one[64], each[64];
   const size_t nodes = ins_forecast_nodes(o, worth);
-  ins_text_bytes(ins_forecast_bytes(o, 1), one, sizeof one);
+  const double alone = ins_forecast_bytes(o, 1);
+  if (isinf(alone))
+    snprintf(one, sizeof one, "more numbers than ScaLAPACK counts");
+  else
+    ins_text_bytes(alone, one, sizeof one);
   ins_text_bytes(ins_forecast_bytes(o, worth), each, sizeof each);
   if (!o->together)
     ins_print("memory", "%s a rank", one);
@@ -118,6 +123,14 @@ static void add_axes(ins_text *text, const ins_layout *layout) {
   ins_text_add(text, "}");
 }
 
+/* Infinite: more than can be on so few ranks. */
+static void add_bytes(ins_text *text, const char *key, double bytes) {
+  if (isinf(bytes))
+    ins_text_add(text, ",\"%s\":null", key);
+  else
+    ins_text_add(text, ",\"%s\":%.0f", key, bytes);
+}
+
 static void add_stages(ins_text *text, const ins_forecast *o) {
   ins_text_add(text, "\"stages\":[");
   for (size_t k = 0; k < o->stages.n; k++) {
@@ -127,12 +140,11 @@ static void add_stages(ins_text *text, const ins_forecast *o) {
     ins_text_add_json(text, layout->group ? layout->group : "/");
     ins_text_add(text, ",\"tasks\":%zu,", e->n_tasks);
     add_axes(text, layout);
-    ins_text_add(text,
-                 ",\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
-                 "\"bytes_per_rank\":%.0f,\"ranks\":%zu}",
-                 e->n_batches, e->seconds_per_task, e->seconds,
-                 ins_forecast_stage_bytes(o, k, ins_forecast_stage_ranks(o, k)),
-                 ins_forecast_stage_ranks(o, k));
+    ins_text_add(text, ",\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g", e->n_batches,
+                 e->seconds_per_task, e->seconds);
+    add_bytes(text, "bytes_per_rank",
+              ins_forecast_stage_bytes(o, k, ins_forecast_stage_ranks(o, k)));
+    ins_text_add(text, ",\"ranks\":%zu}", ins_forecast_stage_ranks(o, k));
   }
   ins_text_add(text, "]");
 }
@@ -149,12 +161,11 @@ static void print_json(const ins_forecast *o) {
     ins_text_add(&text, ",");
   }
   add_stages(&text, o);
-  ins_text_add(&text,
-               ",\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g,"
-               "\"bytes_per_rank\":%.0f,\"bytes_of_one_rank\":%.0f,\"result_bytes\":%.0f,"
-               "\"ranks\":%zu,\"nodes\":%zu}",
-               o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds,
-               ins_forecast_bytes(o, worth), ins_forecast_bytes(o, 1), o->file_bytes, worth,
+  ins_text_add(&text, ",\"done\":%zu,\"batches\":%zu,\"seconds_per_task\":%.6g,\"seconds\":%.6g",
+               o->n_done, o->all.n_batches, o->all.seconds_per_task, o->all.seconds);
+  add_bytes(&text, "bytes_per_rank", ins_forecast_bytes(o, worth));
+  add_bytes(&text, "bytes_of_one_rank", ins_forecast_bytes(o, 1));
+  ins_text_add(&text, ",\"result_bytes\":%.0f,\"ranks\":%zu,\"nodes\":%zu}", o->file_bytes, worth,
                ins_forecast_nodes(o, worth));
   printf("%s\n", text.data);
   ins_text_free(&text);

@@ -86,6 +86,11 @@ ins_status ins_submit_size(const ins_submit_left *left, const ins_sbatch_options
     needs->seconds_left = fmax(left->seconds_on(left->plan, needs->ranks),
                                left->n_done < left->n_tasks ? left->seconds_per_task : 0);
   const double bytes = left->bytes_on ? left->bytes_on(left->plan, needs->ranks) : 0;
+  if (isinf(bytes))
+    return ins_fail(INS_ERR_ARGUMENT,
+                    "%zu rank%s too few: a matrix has more numbers on each than ScaLAPACK counts, "
+                    "2^31; `insilico plan` says how many are worth asking for",
+                    needs->ranks, needs->ranks == 1 ? " is" : "s are");
   needs->mib_per_rank = (size_t)ceil(bytes * memory_margin / (1 << 20)) + PROGRAM_MIB;
   status = choose_time(given, site, needs);
   if (status == INS_OK && left->seconds_on) needs->links = links_of(needs, site);

@@ -38,8 +38,8 @@ static ins_status refuse(const comparison *c, const char *key, const ins_value *
                   place, key, is, was);
 }
 
-/* What may differ: coordinates of axes, and the first value of a swept key that stands in the
- * settings. */
+/* What may differ: coordinates of axes, the first value of a swept key that stands in the settings,
+ * and what is not recorded but was once. */
 static bool may_differ(const comparison *c, const char *path) {
   /* How a model is named says nothing of what it is: results know it by its own hash. */
   static const char *const names[] = {"model.file",   "model.files",          "model.member",
@@ -54,7 +54,7 @@ static bool may_differ(const comparison *c, const char *path) {
     if (strncmp(key, path, n) == 0 && strcmp(path + n, ".kind") == 0) return true;
   }
   ins_found found = ins_key_at(&c->tables, c->job->settings, path);
-  return found.key && (found.flags & INS_KEY_AXIS);
+  return found.key && (found.flags & (INS_KEY_AXIS | INS_KEY_UNRECORDED));
 }
 
 static ins_status compare(const comparison *c, const ins_trail *trail, const ins_value *old,

@@ -194,25 +194,33 @@ static ins_status sweeps_to_map(const ins_job *job, ins_value **out) {
   return status;
 }
 
-/* Of how the file is accessed nothing is recorded but what shows in its bytes. */
-static void keep_alignment(ins_value *tree) {
-  static const char *const ways[] = {"stripe_count", "stripe_size", "hints"};
-  ins_value *io = (ins_value *)ins_map_get(tree, "io");
+static void strip(const ins_key *keys, ins_value *map) {
+  for (const ins_key *key = keys; key && key->name && map; key++) {
+    if (key->flags & INS_KEY_UNRECORDED)
+      ins_map_remove(map, key->name);
+    else if (key->type == INS_KEY_GROUP)
+      strip(key->children, (ins_value *)ins_map_get(map, key->name));
+  }
+}
+
+/* Nothing that leaves the results as they are. An alignment shows in their bytes where it is not
+ * the usual one. */
+static void keep_recorded(const ins_job *job, ins_value *tree) {
   char usual[24];
+  const ins_tables tables = tables_of(job);
   snprintf(usual, sizeof usual, "%lld",
-           (long long)ins_value_int_or(ins_map_get(io, "alignment"), 0));
-  if (strcmp(usual, INS_JOB_ALIGNMENT) == 0)
-    ins_map_remove(tree, "io");
-  else
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) ins_map_remove(io, ways[i]);
+           (long long)ins_value_int_or(ins_value_at(tree, "io.alignment"), 0));
+  ins_map_remove(tree, "output");
+  strip(tables.common, tree);
+  strip(tables.own, tree);
+  if (strcmp(usual, INS_JOB_ALIGNMENT) == 0) ins_map_remove(tree, "io");
 }
 
 ins_status ins_job_json(const ins_job *job, ins_text *out) {
   ins_value *sweeps = NULL, *tree = ins_value_copy(job->settings);
   ins_status status = tree ? sweeps_to_map(job, &sweeps) : INS_ERR_MEMORY;
   if (status == INS_OK) {
-    ins_map_remove(tree, "output");
-    keep_alignment(tree);
+    keep_recorded(job, tree);
     status = ins_inputs_hide(job, tree);
   }
   if (status == INS_OK) {

@@ -2,6 +2,7 @@
 /* Analysis `distances`: its settings and variables, what it costs, how it is computed. */
 #include "distances.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -274,7 +275,7 @@ static ins_status centre(job *j) {
 
 static ins_status check_norms(const job *j) {
   for (size_t i = 0; i < j->n; i++)
-    if (!isfinite(j->norm[i]))
+    if (!(j->norm[i] <= 0.25 * DBL_MAX)) /* the square of a distance is at most 4 of these */
       return ins_fail(INS_ERR_NUMERIC,
                       "distances: item %zu has values so large that their squares are no numbers; "
                       "choose other units, or `normalize: unit`",

@@ -65,7 +65,7 @@ double ins_shifts_bytes(const ins_shifts *shifts, int size, int block, ins_dtype
 /** number[n] = position of the nearest other item, -1 where there is none; its distance, there NaN.
  * Of items that are as near but for rounding it is the first, so that the number of ranks does not
  * decide: those whose product with the item is within 1e-12 (single precision: 2e-6) of the
- * largest, times both norms; norm[n] as products have them. */
+ * largest, times both norms; norm[n] in the units of d. */
 void ins_distances_nearest(const ins_matrix *d, ins_metric metric, const bool *used,
                            const double *norm, double *number, double *distance);
 /** Mean over pairs of items of each of n_groups groups of `each` items that follow each other, and

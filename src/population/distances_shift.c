@@ -251,7 +251,9 @@ double ins_shifts_bytes(const ins_shifts *s, int size, int block, ins_dtype dtyp
                         double k) {
   if (s->n == 1) return 0;
   const double which = ins_matrix_bytes(size, block, INS_F32, n, n);
-  const double panel = fmin(PANEL, ceil(n / size) * k * (double)ins_dtype_size(dtype));
+  const size_t each = ins_dtype_size(dtype);
+  const double share = k * (double)ins_matrix_lines((size_t)n, (size_t)k, PANEL / each, size);
   return ins_matrix_bytes(size, block, dtype, n, k) +
-         2 * ins_matrix_bytes(size, block, dtype, n, n) + which + 3 * panel;
+         2 * ins_matrix_bytes(size, block, dtype, n, n) + which + 2 * share * (double)each +
+         ins_matrix_move_bytes(size, dtype, share);
 }

@@ -15,7 +15,7 @@ static double rounding(const ins_matrix *d) {
 
 /* What a distance is a linear function of products in: its square, where it is Euclidean. */
 static double in_products(ins_metric metric, double distance) {
-  return metric == INS_METRIC_EUCLIDEAN ? distance * distance / 2 : distance;
+  return metric == INS_METRIC_EUCLIDEAN ? distance * (distance / 2) : distance;
 }
 
 /* Runs over pairs of different items that count, of which this process has the distance. */

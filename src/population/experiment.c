@@ -35,7 +35,7 @@ static const ins_key population_keys[] = {
      .doc = "side of the blocks in which matrices are dealt to ranks"},
     {.name = "memory",
      .type = INS_KEY_REAL,
-     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES | INS_KEY_AXIS,
+     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES | INS_KEY_UNRECORDED,
      .min = 1e-3,
      .max = 1e6,
      .units = "GiB",
@@ -231,6 +231,12 @@ static ins_status check_memory(const population *p, const inquiry *one, int size
   char takes[32], has[32], advice[200];
   if (bytes <= mine) return INS_OK;
   const int enough = ins_memory_ranks(bytes_on, &q, size, mine);
+  if (isinf(bytes) && enough)
+    return ins_fail(INS_ERR_UNSUPPORTED,
+                    "%s: a matrix has more numbers on each of %d rank%s than ScaLAPACK counts, "
+                    "2^31; %d ranks with %s each would do",
+                    one->name, size, size == 1 ? "" : "s", enough,
+                    ins_text_bytes(bytes_on(&q, enough), takes, sizeof takes));
   if (enough)
     snprintf(advice, sizeof advice,
              "%d ranks with as much each would do (%d on a node as here: %d nodes)", enough,

@@ -29,7 +29,8 @@ static double part_elements(int size, int block, double n_rows, double n_columns
 }
 
 double ins_matrix_bytes(int size, int block, ins_dtype dtype, double n_rows, double n_columns) {
-  return part_elements(size, block, n_rows, n_columns) * (double)ins_dtype_size(dtype);
+  const double n = part_elements(size, block, n_rows, n_columns);
+  return n > INT_MAX ? INFINITY : n * (double)ins_dtype_size(dtype);
 }
 
 /* Two of each operand: one that is multiplied and one that is on its way. */

@@ -27,7 +27,8 @@ ins_status ins_matrix_create(const ins_grid *grid, ins_dtype dtype, size_t n_row
                              ins_matrix *out) INS_CHECKED;
 /** Local. */
 void ins_matrix_clear(ins_matrix *m);
-/** Bytes of a rank's part at most, on a grid of `size` ranks. Local. */
+/** Bytes of a rank's part at most, on a grid of `size` ranks; infinite: more numbers than ScaLAPACK
+ * counts, 2^31. Local. */
 double ins_matrix_bytes(int size, int block, ins_dtype dtype, double n_rows, double n_columns);
 /** Bytes that forming a product of that shape takes on a rank beside the matrices: the panels of
  * operands that PBLAS has under way. Local. */

@@ -247,6 +247,7 @@ ins_status ins_matrix_eigen(ins_matrix *a, double *values, ins_matrix *v) {
 double ins_matrix_eigen_bytes(int size, int block, ins_dtype dtype, double n) {
   const double part = ins_matrix_bytes(size, block, dtype, n, n);
   const double numbers = 8 * n + 3 * n * block + 1.5 * block * block;
+  if (2 * part / (double)ins_dtype_size(dtype) + numbers > INT_MAX) return INFINITY; /* ask_room */
   return 2 * part + numbers * (double)ins_dtype_size(dtype) + 4 * (7 * n + 8 * size + 2);
 }
 

@@ -171,6 +171,52 @@ static ins_status describe_entry(const ins_value *settings, ins_value *list) {
   return is_run(settings) ? describe_run(settings, list) : describe_files(settings, list);
 }
 
+/* ---- labels -----------------------------------------------------------------------------------
+ */
+
+/* Copied beside the items of entry k, or named by an analysis of it; one that names no data has the
+ * first. */
+static bool is_used(const ins_value *settings, size_t k, const char *label) {
+  const ins_value *entry = ins_map_get(settings, "data")->children.items[k];
+  const ins_value *analyses = ins_map_get(settings, "analyses");
+  if (ins_table_texts_have(ins_map_get(entry, "labels"), label)) return true;
+  for (size_t i = 0; i < ins_value_count(analyses); i++) {
+    const ins_value *analysis = analyses->children.items[i];
+    const char *data = ins_value_text_or(ins_map_get(analysis, "data"), NULL);
+    const char *groups = ins_value_text_or(ins_map_get(analysis, "labels"), "");
+    if ((data ? strcmp(data, name_of(entry)) == 0 : k == 0) && strcmp(groups, label) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* A label of another stage than the variable's, some of whose tasks are not done: it would say
+ * something else once they are, and nothing of the variable would have changed. */
+static ins_status check_label(const ins_value *settings, size_t k, const ins_value *description,
+                              const ins_value *label) {
+  const char *name = ins_value_text_or(ins_map_get(label, "name"), "");
+  const int64_t n = ins_value_int_or(ins_map_get(label, "n_open"), 0);
+  const ins_value *entry = ins_map_get(settings, "data")->children.items[k];
+  const char *job = is_run(entry) ? job_of(entry) : NULL;
+  if (n == 0 || !is_used(settings, k, name)) return INS_OK;
+  return ins_fail(INS_ERR_MISSING,
+                  "%s: %lld tasks that the label '%s' comes of are not done; run its job "
+                  "again%s%s first, or leave the label out",
+                  ins_value_text_or(ins_map_get(description, "path"), ""), (long long)n, name,
+                  job ? ": insilico run " : "", job ? job : "");
+}
+
+static ins_status check_labels(const ins_value *settings, size_t k, const ins_value *list) {
+  ins_status status = INS_OK;
+  for (size_t i = 0; i < ins_value_count(list) && status == INS_OK; i++) {
+    const ins_value *description = list->children.items[i];
+    const ins_value *labels = ins_map_get(description, "labels");
+    for (size_t l = 0; l < ins_value_count(labels) && status == INS_OK; l++)
+      status = check_label(settings, k, description, labels->children.items[l]);
+  }
+  return status;
+}
+
 ins_status ins_population_sources(const ins_job *job, ins_value **out) {
   const ins_value *data = ins_map_get(job->settings, "data");
   *out = NULL;
@@ -179,6 +225,7 @@ ins_status ins_population_sources(const ins_job *job, ins_value **out) {
   for (size_t k = 0; k < ins_value_count(data) && status == INS_OK; k++) {
     ins_value *list = ins_value_list();
     status = list ? describe_entry(data->children.items[k], list) : INS_ERR_MEMORY;
+    if (status == INS_OK) status = check_labels(job->settings, k, list);
     status = in_entry(status, data, k);
     if (status == INS_OK)
       status = ins_list_take(*out, list);

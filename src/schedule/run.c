@@ -11,6 +11,9 @@
 #include "insilico/memory.h"
 #include "run.h"
 
+/* A file is copied faster than that anywhere, bytes a second. */
+static const double SLOW_DISK = 5e6;
+
 static const char *output_of(const run *r) {
   return ins_value_text_or(ins_map_get(r->context->job->settings, "output"), "");
 }
@@ -195,8 +198,13 @@ ins_status ins_run(MPI_Comm comm, const ins_experiment *experiment,
     const ins_collective *collective = experiment->together;
     status = collective->check(r.state, comm);
   }
-  if (status == INS_OK)
+  if (status == INS_OK) {
+    const double patience = 2 * PATIENCE * options->deadline_s;
+    const double bytes = ins_store_size(r.stages.n, r.stages.layout);
+    ins_agree_patience(patience + bytes / SLOW_DISK); /* rank 0 may copy all of it */
     status = ins_agree(comm, r.rank == 0 ? prepare_file(&r, attributes, &o) : INS_OK);
+    ins_agree_patience(patience);
+  }
   if (status == INS_OK)
     status = ins_store_open(comm, output_of(&r), r.stages.n, r.stages.layout, &r.store);
   if (status == INS_OK) {

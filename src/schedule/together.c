@@ -58,6 +58,8 @@ ins_status work_together(run *r, office *o, ins_run_report *report) {
   MPI_Bcast(&left, 1, MPI_INT64_T, 0, r->comm);
   if (!left) return INS_OK;
   ins_status status = beat(&b, 0);
+  /* Rows that are damaged may still say that they are done. */
+  if (status == INS_OK) status = ins_store_unseal(r->store, r->stage, 0);
   if (status == INS_OK) status = collective->run(r->state, &together);
   if (status == INS_OK) status = seal(r);
   if (status == INS_OK && r->rank == 0) note_done(r, o, report, ins_clock_s() - start);

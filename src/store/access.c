@@ -192,17 +192,34 @@ ins_status ins_store_write_part(ins_store *store, size_t number, int variable, s
                   count * size, data);
 }
 
+static ins_status check_task(const ins_store *store, size_t number, size_t task) {
+  if (number >= store->n) return no_stage(store, number);
+  const size_t n = store->stages[number].rows.n_tasks;
+  if (task < n) return INS_OK;
+  return ins_fail(INS_ERR_INTERNAL, "%s: task %zu of %zu", store->path, task, n);
+}
+
+ins_status ins_store_unseal(ins_store *store, size_t number, size_t task) {
+  const int8_t error = INS_OK, pending = INS_TASK_PENDING;
+  const uint64_t sum = 0;
+  int rank;
+  ins_status status = check_task(store, number, task);
+  if (status != INS_OK) return status;
+  MPI_Comm_rank(store->comm, &rank);
+  if (rank == 0)
+    status = write_marks(store, &store->stages[number].rows, task, 1, &error, &pending, &sum);
+  return ins_agree(store->comm, status);
+}
+
 ins_status ins_store_seal(ins_store *store, size_t number, size_t task) {
   const int8_t error = INS_OK, done = INS_TASK_DONE;
   uint64_t sum = 0;
   int rank;
-  if (number >= store->n) return no_stage(store, number);
+  ins_status status = check_task(store, number, task);
+  if (status != INS_OK) return status;
   const stage *s = &store->stages[number];
-  if (task >= s->rows.n_tasks)
-    return ins_fail(INS_ERR_INTERNAL, "%s: task %zu of %zu", store->path, task, s->rows.n_tasks);
   MPI_Comm_rank(store->comm, &rank);
-  ins_status status =
-      ins_agree(store->comm, rank == 0 ? fault_at(store, "store.write", task, 1) : INS_OK);
+  status = ins_agree(store->comm, rank == 0 ? fault_at(store, "store.write", task, 1) : INS_OK);
   if (status == INS_OK) status = ins_rows_sum(store->comm, &s->rows, task, INS_OK, &sum);
   if (status != INS_OK) return status;
   if (rank == 0) status = write_marks(store, &s->rows, task, 1, &error, &done, &sum);

@@ -82,6 +82,7 @@ typedef struct shelf {
   const ins_source *source;
   const ins_members *members;
   const ins_rows *rows;
+  size_t n_open;      /* tasks of the rows that are not done */
   int n;              /* axes of the variable */
   const size_t *axis; /* [n]: numbers among the members; members->n: the group has no such axis */
   uint64_t left;      /* bytes that labels may still take: datasets of ours do not overlap */
@@ -163,6 +164,12 @@ static void blank_texts(const uint8_t *state, ins_value *list) {
       list->children.items[i]->text[0] = '\0';
 }
 
+/* Constants are there from the start; all else comes of tasks. */
+static size_t n_open_of(const shelf *sh, size_t i) {
+  const struct ins_member *m = &sh->members->items[i];
+  return m->extent.fills || is_of_tasks(sh->rows, m->name) ? sh->n_open : 0;
+}
+
 static ins_status take_label(shelf *sh, size_t i, int axis, ins_value **values) {
   const struct ins_member *m = &sh->members->items[i];
   ins_value *map = ins_value_map(), *taken = *values;
@@ -171,6 +178,7 @@ static ins_status take_label(shelf *sh, size_t i, int axis, ins_value **values) 
   ins_status status = map ? put_text(map, "name", m->name) : INS_ERR_MEMORY;
   if (status == INS_OK) status = copy_text(dataset, "long_name", map);
   if (status == INS_OK) status = put_count(map, "axis", (size_t)axis);
+  if (status == INS_OK) status = put_count(map, "n_open", n_open_of(sh, i));
   if (dataset >= 0) H5Dclose(dataset);
   if (status == INS_OK) {
     status = ins_map_take(map, "values", taken);
@@ -239,6 +247,18 @@ static ins_status same_axis(const ins_source *s, const ins_members *root, const 
   return status;
 }
 
+static ins_status count_open(const ins_source *s, const ins_rows *rows, size_t *n_open) {
+  uint8_t state[4096];
+  *n_open = 0;
+  for (size_t at = 0; at < rows->n_tasks; at += sizeof state) {
+    const size_t n = rows->n_tasks - at < sizeof state ? rows->n_tasks - at : sizeof state;
+    if (!ins_rows_read(rows, rows->status.offset + at, n, state))
+      return ins_fail(INS_ERR_FORMAT, "%s: damaged: status cannot be read", s->path);
+    for (size_t i = 0; i < n; i++) *n_open += state[i] != INS_TASK_DONE;
+  }
+  return INS_OK;
+}
+
 /* What later stages found out about the same neurons lies in the root. */
 static ins_status add_root_labels(shelf *sh, const ins_value *axes) {
   const ins_source *s = sh->source;
@@ -250,6 +270,7 @@ static ins_status add_root_labels(shelf *sh, const ins_value *axes) {
   for (int d = 0; d < sh->n && status == INS_OK; d++)
     status = same_axis(s, &root, axes->children.items[d], &axis[d]);
   if (status == INS_OK) status = ins_rows_open(s->file, NULL, s->path, &rows);
+  if (status == INS_OK) status = count_open(s, &rows, &sh->n_open);
   if (status == INS_OK) {
     sh->members = &root;
     sh->rows = &rows;
@@ -279,6 +300,7 @@ static ins_status describe_labels(const ins_source *s, const size_t *axis, ins_v
   if (status == INS_OK && H5Fget_filesize(s->file, &bytes) < 0)
     status = ins_h5_fail(s->path, "its size cannot be told");
   sh.left = bytes;
+  if (status == INS_OK) status = count_open(s, &s->rows, &sh.n_open);
   if (status == INS_OK) status = add_labels(&sh, s->variable);
   if (status == INS_OK && s->group[0] && has_root(s->stages))
     status = add_root_labels(&sh, ins_map_get(out, "axes"));

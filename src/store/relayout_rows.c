@@ -6,7 +6,7 @@
 #include "insilico/store.h"
 #include "relayout.h"
 
-enum { BUFFER = 8 << 20, MAX_STEP = 1 << 14 };
+enum { BUFFER = INS_ROWS_SLAB, MAX_STEP = 1 << 14 };
 
 ins_status ins_old_rows_damaged(const source *s) {
   return ins_fail(INS_ERR_FORMAT, "%s: its variables are not of the sizes that they should have",
@@ -112,53 +112,84 @@ static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, s
 /* ---- rows that are too large for that ---------------------------------------------------------
  */
 
+/* Of the stage, one row after the other. */
+typedef struct porter {
+  source *s;
+  ins_store *store;
+  void *piece;  /* [BUFFER] */
+  ins_xxh hash; /* of the row, as it was read */
+} porter;
+
 /* A variable's row of an old task, piece by piece. */
-static ins_status copy_pieces(const source *s, ins_store *store, int v, const ins_place *place,
-                              size_t old, size_t task, void *piece, bool *readable) {
+static ins_status copy_pieces(porter *p, int v, const ins_place *place, size_t old, size_t task,
+                              bool *readable) {
+  const source *s = p->s;
   const size_t size = ins_dtype_size(s->layout->variables[v].dtype), step = BUFFER / size,
                row = ins_layout_row(s->layout, v);
   const uint64_t begin = place->offset + (uint64_t)old * place->row_bytes;
   ins_status status = INS_OK;
-  for (size_t at = 0; at < row && *readable && status == INS_OK; at += step) {
+  for (size_t at = 0; at < row && status == INS_OK; at += step) {
     const size_t n = row - at < step ? row - at : step;
-    *readable = ins_rows_read(&s->rows, begin + (uint64_t)at * size, n * size, piece);
-    if (*readable) status = ins_store_write_part(store, s->stage, v, task, at, n, piece);
+    *readable = ins_rows_read(&s->rows, begin + (uint64_t)at * size, n * size, p->piece);
+    if (!*readable) break;
+    ins_rows_add(&p->hash, &s->rows, p->piece, n * size);
+    status = ins_store_write_part(p->store, s->stage, v, task, at, n, p->piece);
   }
   return status;
 }
 
-static ins_status copy_large_row(const source *s, ins_store *store, size_t old, size_t task,
-                                 void *piece, size_t *n_kept) {
+/* Is what was read, all of it, what the checksum of the old task is of? */
+static bool is_whole(porter *p, size_t old) {
+  const ins_rows *rows = &p->s->rows;
+  const uint64_t sum = ins_xxh_end(&p->hash);
+  uint64_t told;
+  return ins_rows_read(rows, rows->checksum.offset + (uint64_t)old * sizeof told, sizeof told,
+                       &told) &&
+         told == sum && !ins_fault("store.verify", (long)old);
+}
+
+/* Read once: it is hashed on its way, so that what counts as done is what was verified. A row that
+ * is not whole was copied for nothing and is left pending. */
+static ins_status copy_large_row(porter *p, size_t old, size_t task, size_t *n_kept) {
+  const source *s = p->s;
   ins_status status = INS_OK;
   bool readable = true;
   int k = 0;
   if (ins_fault("store.relayout", -1)) return not_copied(s);
-  for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++)
+  ins_rows_begin(&p->hash, &s->rows, old, INS_OK);
+  for (int v = 0; v < s->layout->n_variables && status == INS_OK && readable; v++)
     if (s->layout->variables[v].scope == INS_PER_TASK)
-      status = copy_pieces(s, store, v, &s->rows.place[k++], old, task, piece, &readable);
-  if (status != INS_OK || !readable) return status; /* readable a moment ago: left pending */
-  status = ins_store_sync(store);
-  if (status == INS_OK) status = ins_store_seal(store, s->stage, task);
+      status = copy_pieces(p, v, &s->rows.place[k++], old, task, &readable);
+  if (status != INS_OK || !readable || !is_whole(p, old)) return status;
+  status = ins_store_sync(p->store);
+  if (status == INS_OK) status = ins_store_seal(p->store, s->stage, task);
   *n_kept += status == INS_OK;
+  return status;
+}
+
+/* A finished task without a place, unless it only claims to be finished. */
+static ins_status count_lost(source *s, size_t old) {
+  uint8_t state;
+  ins_status status = ins_rows_verify(&s->rows, old, 1, &state, NULL);
+  s->n_lost += status == INS_OK && state == INS_TASK_DONE;
   return status;
 }
 
 /* Failed tasks have nothing worth the copying and are tried again anyway: they become pending. */
 static ins_status copy_large_rows(source *s, ins_store *store, size_t *n_kept) {
-  void *piece = NULL;
+  porter p = {.s = s, .store = store};
   if (!ins_rows_fit(&s->rows, s->layout)) return ins_old_rows_damaged(s);
-  ins_status status = ins_alloc(BUFFER, 1, &piece);
+  ins_status status = ins_alloc(BUFFER, 1, &p.piece);
+  if (status == INS_OK) status = ins_xxh_create(&p.hash);
   for (size_t old = 0; old < s->rows.n_tasks && status == INS_OK; old++) {
     uint8_t state;
-    status = ins_rows_verify(&s->rows, old, 1, &state, NULL);
-    if (status != INS_OK || state != INS_TASK_DONE) continue;
+    if (!ins_rows_read(&s->rows, s->rows.status.offset + old, 1, &state)) continue;
+    if (state != INS_TASK_DONE) continue;
     const size_t task = new_task(s, old);
-    if (task == SIZE_MAX)
-      s->n_lost++;
-    else
-      status = copy_large_row(s, store, old, task, piece, n_kept);
+    status = task == SIZE_MAX ? count_lost(s, old) : copy_large_row(&p, old, task, n_kept);
   }
-  ins_free(&piece);
+  if (p.hash.state) ins_xxh_destroy(&p.hash);
+  ins_free(&p.piece);
   return status;
 }
 

@@ -61,6 +61,10 @@ ins_status ins_rows_states(const ins_rows *rows, size_t n, const size_t *task,
 /** Reads n bytes; false when they are not all there (errno 0: the file ends before). */
 bool ins_rows_read(const ins_rows *rows, uint64_t offset, size_t n, void *out);
 
+/** The checksum of a task piece by piece: ins_rows_begin, then ins_rows_add of every variable's row
+ * in their order, whole or in pieces that begin at multiples of INS_ROWS_SLAB, then ins_xxh_end. */
+void ins_rows_begin(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code);
+void ins_rows_add(ins_xxh *hash, const ins_rows *rows, const void *data, size_t bytes);
 /** The checksum of a task whose rows lie in memory, at row[0..n) of the variables. */
 uint64_t ins_rows_checksum(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code,
                            const void *const *row);

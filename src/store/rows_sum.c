@@ -15,7 +15,7 @@ static size_t least(size_t a, size_t b) {
   return a < b ? a : b;
 }
 
-static void begin(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code) {
+void ins_rows_begin(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code) {
   int64_t number = (int64_t)task;
   int32_t error = (int32_t)code;
   ins_xxh_begin(hash, rows->seed);
@@ -23,32 +23,32 @@ static void begin(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status c
   ins_xxh_add(hash, &error, sizeof error);
 }
 
-/* A row of a variable, or a piece of it that begins where a chunk does. */
-static void add(ins_xxh *hash, const ins_rows *rows, const uint8_t *data, size_t bytes) {
+void ins_rows_add(ins_xxh *hash, const ins_rows *rows, const void *data, size_t bytes) {
+  const uint8_t *byte = data;
   if (!rows->chunk) ins_xxh_add(hash, data, bytes);
   for (size_t at = 0; rows->chunk && at < bytes; at += rows->chunk) {
-    const uint64_t sum = ins_xxh3(data + at, least(bytes - at, rows->chunk), rows->seed);
+    const uint64_t sum = ins_xxh3(byte + at, least(bytes - at, rows->chunk), rows->seed);
     ins_xxh_add(hash, &sum, sizeof sum);
   }
 }
 
 uint64_t ins_rows_checksum(ins_xxh *hash, const ins_rows *rows, size_t task, ins_status code,
                            const void *const *row) {
-  begin(hash, rows, task, code);
-  for (int v = 0; v < rows->n; v++) add(hash, rows, row[v], rows->place[v].row_bytes);
+  ins_rows_begin(hash, rows, task, code);
+  for (int v = 0; v < rows->n; v++) ins_rows_add(hash, rows, row[v], rows->place[v].row_bytes);
   return ins_xxh_end(hash);
 }
 
 bool ins_rows_hash(const ins_rows *rows, ins_xxh *hash, uint8_t *block, size_t task,
                    ins_status code, uint64_t *out) {
-  begin(hash, rows, task, code);
+  ins_rows_begin(hash, rows, task, code);
   for (int v = 0; v < rows->n; v++) {
     const size_t bytes = rows->place[v].row_bytes;
     const uint64_t offset = rows->place[v].offset + (uint64_t)task * bytes;
     for (size_t at = 0; at < bytes; at += INS_ROWS_SLAB) {
       const size_t n = least(bytes - at, INS_ROWS_SLAB);
       if (!ins_rows_read(rows, offset + at, n, block)) return false;
-      add(hash, rows, block, n);
+      ins_rows_add(hash, rows, block, n);
     }
   }
   *out = ins_xxh_end(hash);
@@ -144,7 +144,7 @@ static ins_status sum_chunks(MPI_Comm comm, const ins_rows *rows, size_t task, i
   if (status != INS_OK) goto done;
   MPI_Gatherv(sum, (int)mine, MPI_UINT64_T, all.sum, all.count, all.first, MPI_UINT64_T, 0, comm);
   if (rank == 0) {
-    begin(&all.hash, rows, task, code);
+    ins_rows_begin(&all.hash, rows, task, code);
     ins_xxh_add(&all.hash, all.sum, n * sizeof *all.sum);
     *out = ins_xxh_end(&all.hash);
   }

@@ -101,6 +101,10 @@ static const ins_key optimization_keys[] = {
     {.name = "mask", .type = INS_KEY_GROUP, .flags = INS_KEY_NULLABLE, .children = init_keys},
     {.name = "note", .type = INS_KEY_TEXT, .fallback = "none"},
     {.name = "layers", .type = INS_KEY_RANGE, .flags = INS_KEY_NULLABLE},
+    {.name = "room",
+     .type = INS_KEY_REAL,
+     .flags = INS_KEY_NULLABLE | INS_KEY_SHAPES | INS_KEY_UNRECORDED,
+     .max = 100},
     {0}};
 
 /* Stages that are listed. */

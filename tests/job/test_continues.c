@@ -88,6 +88,21 @@ static void the_order_of_swept_keys_is_the_shape_of_the_file(void **state) {
   assert_non_null(strstr(ins_message(), "swept key 1 is optimizer.lr"));
 }
 
+/* Also where it was recorded once. */
+static void what_is_not_recorded_may_change(void **state) {
+  (void)state;
+  ins_text json = {0};
+  assert_int_equal(go_on(full_job, OVERRIDES("room=3"), OVERRIDES("room=4")), INS_OK);
+  ins_job *job = good_job(short_job, OVERRIDES("room=4"));
+  assert_int_equal(ins_job_json(job, &json), INS_OK);
+  assert_null(strstr(json.data, "room"));
+  char *old = ins_format("{\"room\":3.0,%s", json.data + 1);
+  assert_int_equal(ins_job_continues(job, old), INS_OK);
+  free(old);
+  ins_text_free(&json);
+  ins_job_destroy(&job);
+}
+
 static void another_experiment_is_named_first(void **state) {
   (void)state;
   ins_job *job = good_job("experiment: response\nmodel: m.ckpt\noutput: o.h5\n", NULL);
@@ -229,6 +244,7 @@ int main(void) {
       cmocka_unit_test(a_model_under_another_path_is_no_difference),
       cmocka_unit_test(the_first_difference_is_named_with_both_values),
       cmocka_unit_test(the_order_of_swept_keys_is_the_shape_of_the_file),
+      cmocka_unit_test(what_is_not_recorded_may_change),
       cmocka_unit_test(another_experiment_is_named_first),
       cmocka_unit_test(stages_may_be_added_anywhere),
       cmocka_unit_test(a_stage_that_is_there_stays_as_it_is),

@@ -82,6 +82,10 @@ static void equal_jobs_have_equal_hashes(void **state) {
   other = good_job(full_job, OVERRIDES("io.stripe_count=8", "io.hints={romio_no_indep_rw: true}"));
   assert_string_equal(job->hash, other->hash);
   ins_job_destroy(&other);
+  other = good_job(full_job, OVERRIDES("room=3"));
+  assert_json(other->settings, "room", "3.0");
+  assert_string_equal(job->hash, other->hash);
+  ins_job_destroy(&other);
   other = good_job(full_job, OVERRIDES("io.alignment=65536")); /* the one that the bytes show */
   assert_string_not_equal(job->hash, other->hash);
   ins_job_destroy(&other);

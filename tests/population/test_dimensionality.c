@@ -94,7 +94,7 @@ static ins_spread_sums sums_of(size_t n, size_t p, const double *w, double *x) {
 
 static ins_cross_sums cross_of(size_t n, size_t p, double *a, double *b) {
   ins_cross_sums t = {.n = n};
-  double ones[64];
+  double ones[64] = {0};
   for (size_t i = 0; i < n; i++) ones[i] = 1;
   centre(n, p, ones, a);
   centre(n, p, ones, b);

@@ -202,6 +202,8 @@ static void what_is_not_there_cannot_be_written(void **state) {
   assert_int_equal(ins_store_write_part(store, 1, MEAN_OF, 0, 0, 1, x), INS_ERR_INTERNAL);
   assert_int_equal(ins_store_seal(store, 0, 1), INS_ERR_INTERNAL);
   assert_int_equal(ins_store_seal(store, 1, 0), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_unseal(store, 0, 1), INS_ERR_INTERNAL);
+  assert_int_equal(ins_store_unseal(store, 1, 0), INS_ERR_INTERNAL);
   OK(ins_store_write_part(store, 0, MEAN_OF, 0, 5, 0, NULL));
   OK(ins_store_close(&store));
   free(path);
@@ -387,6 +389,97 @@ static void a_part_that_is_damaged_is_found(void **state) {
   ins_layout_destroy(&layout);
 }
 
+/* What `status` says, and `verify` with it. */
+static void expect_counts(const char *path, bool verify, size_t n_done, size_t n_damaged) {
+  ins_store_summary summary;
+  if (rank == 0) {
+    OK(ins_store_summarise(path, verify, &summary));
+    assert_int_equal(summary.n_done, n_done);
+    assert_int_equal(summary.n_damaged, n_damaged);
+    assert_int_equal(summary.n_pending, summary.n_tasks - n_done);
+    ins_store_summary_clear(&summary);
+  }
+  MPI_Barrier(MPI_COMM_WORLD);
+}
+
+/* It still says that it is done, until it is taken back. */
+static void a_damaged_task_is_pending_while_it_is_written_again(void **state) {
+  (void)state;
+  ins_layout *layout = analysis("one", N_ITEMS);
+  char *whole = shared("whole.h5"), *path = shared("again.h5");
+  const double other = 1e9;
+  const size_t task = 0;
+  uint8_t says = 99;
+  ins_store *store;
+  write_alone(whole, 1, &layout);
+  create(path, 1, &layout);
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
+  OK(ins_store_unseal(store, 0, 0));
+  write_parts(store, 0, layout, 10);
+  OK(seal(store, 0));
+  if (rank == 0) OK(ins_store_write_part(store, 0, TOTAL, 0, 0, 1, &other));
+  OK(ins_store_sync(store));
+  expect_counts(path, false, 1, 0);
+  expect_counts(path, true, 0, 1);
+  OK(ins_store_unseal(store, 0, 0));
+  OK(ins_store_sync(store));
+  OK(ins_store_states(store, 0, 1, &task, &says));
+  assert_int_equal(says, INS_TASK_PENDING);
+  expect_counts(path, false, 0, 0);
+  expect_counts(path, true, 0, 0);
+  write_parts(store, 0, layout, 7);
+  OK(ins_store_sync(store));
+  expect_counts(path, false, 0, 0);
+  OK(ins_store_seal(store, 0, 0));
+  expect_counts(path, true, 1, 0);
+  OK(ins_store_close(&store));
+  compare(whole, path);
+  free(whole);
+  free(path);
+  ins_layout_destroy(&layout);
+}
+
+/* The others of its stage stay what they are. */
+static void one_task_among_many_is_taken_back(void **state) {
+  (void)state;
+  ins_layout *layout = fixture_small();
+  char *path = shared("taken.h5");
+  const size_t n = ins_layout_tasks(layout);
+  ins_store *store;
+  create(path, 1, &layout);
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
+  if (rank == 0) fixture_write_range(store, layout, 0, n, SIZE_MAX);
+  OK(ins_store_sync(store));
+  expect_counts(path, true, n, 0);
+  OK(ins_store_unseal(store, 0, 13));
+  OK(ins_store_sync(store));
+  expect_counts(path, true, n - 1, 0);
+  OK(ins_store_seal(store, 0, 13));
+  expect_counts(path, true, n, 0);
+  OK(ins_store_close(&store));
+  free(path);
+  ins_layout_destroy(&layout);
+}
+
+/* The books cannot be written: all ranks know. */
+static void a_task_that_cannot_be_taken_back_ends_all(void **state) {
+  (void)state;
+  ins_layout *layout = analysis("one", N_ITEMS);
+  char *path = shared("faulty.h5");
+  ins_store *store;
+  create(path, 1, &layout);
+  OK(ins_store_open(MPI_COMM_WORLD, path, 1, &layout, &store));
+  setenv("INS_FAULT", "store.write.status:0", 1);
+  OK(ins_fault_check());
+  assert_int_equal(ins_store_unseal(store, 0, 0), INS_ERR_IO);
+  assert_non_null(strstr(ins_message(), "task 0 cannot be written"));
+  setenv("INS_FAULT", "", 1);
+  OK(ins_fault_check());
+  OK(ins_store_close(&store));
+  free(path);
+  ins_layout_destroy(&layout);
+}
+
 /* Whatever was there when it failed: a run after it gives the same bytes. */
 static void sealing_that_fails_leaves_the_task_pending(void **state) {
   (void)state;
@@ -541,6 +634,9 @@ int main(int argc, char **argv) {
       cmocka_unit_test(damage_in_a_large_row_is_found),
       cmocka_unit_test(a_rank_that_cannot_read_ends_all_with_one_message),
       cmocka_unit_test(a_part_that_is_damaged_is_found),
+      cmocka_unit_test(a_damaged_task_is_pending_while_it_is_written_again),
+      cmocka_unit_test(one_task_among_many_is_taken_back),
+      cmocka_unit_test(a_task_that_cannot_be_taken_back_ends_all),
       cmocka_unit_test(sealing_that_fails_leaves_the_task_pending),
       cmocka_unit_test(a_stage_of_one_task_is_counted_and_intact),
       cmocka_unit_test(a_failed_task_without_axes_is_missing_values),

@@ -263,6 +263,45 @@ static void the_roots_labels_are_of_the_same_axis_and_hidden_by_the_groups(void 
   free(path);
 }
 
+static void labels_say_how_many_tasks_they_wait_for(void **state) {
+  (void)state;
+  fixture_stages s = fixture_battery(4, 2);
+  char *path = shared("waiting.h5");
+  ins_store *store;
+  if (rank == 0) {
+    OK(ins_store_create(path, s.n, s.layout, NULL));
+    OK(ins_store_open(MPI_COMM_SELF, path, s.n, s.layout, &store));
+    fixture_write_stage(store, FIELDS, s.layout[FIELDS], 0, 4, SIZE_MAX);
+    fixture_write_stage(store, INDICES, s.layout[INDICES], 0, 2, 1);
+    OK(ins_store_close(&store));
+  }
+  barrier();
+  ins_value *d = describe(path, "receptive_field/spatial");
+  expect_number(d, "n_done", 4);
+  expect_number(label_of(d, "area"), "n_open", 0);
+  expect_number(label_of(d, "cell_type"), "n_open", 0);
+  expect_number(label_of(d, "dsi"), "n_open", 3); /* one failed, two pending */
+  expect_number(label_of(d, "dsi_q"), "n_open", 3);
+  char *identity = strdup(text(d, "identity"));
+  ins_value_destroy(&d);
+  barrier();
+  if (rank == 0) {
+    OK(ins_store_open(MPI_COMM_SELF, path, s.n, s.layout, &store));
+    fixture_write_stage(store, INDICES, s.layout[INDICES], 0, 4, SIZE_MAX);
+    fixture_write_q(store, &s);
+    OK(ins_store_close(&store));
+  }
+  barrier();
+  d = describe(path, "receptive_field/spatial");
+  expect_number(label_of(d, "dsi"), "n_open", 0);
+  expect_number(label_of(d, "dsi_q"), "n_open", 0);
+  expect(d, "identity", identity); /* the rows of its own stage are what they were */
+  free(identity);
+  ins_value_destroy(&d);
+  free(path);
+  fixture_stages_clear(&s);
+}
+
 static void labels_of_tasks_that_are_not_done_are_missing(void **state) {
   (void)state;
   fixture_stages s = fixture_battery(4, 2);
@@ -740,6 +779,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(labels_lie_along_one_axis_of_the_variable),
       cmocka_unit_test(variables_in_groups_have_their_own_labels_and_those_of_the_root),
       cmocka_unit_test(the_roots_labels_are_of_the_same_axis_and_hidden_by_the_groups),
+      cmocka_unit_test(labels_say_how_many_tasks_they_wait_for),
       cmocka_unit_test(labels_of_tasks_that_are_not_done_are_missing),
       cmocka_unit_test(boxes_are_what_hdf5_reads),
       cmocka_unit_test(whole_numbers_without_a_value_are_read_as_nan),

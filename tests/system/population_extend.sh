@@ -5,7 +5,7 @@
 # changed or left out is refused by its name.
 . "$(dirname "$0")/lib.sh"
 here=$(cd "$(dirname "$0")" && pwd)
-cd "$scratch" || exit 1
+mkdir "$scratch/work" && cd "$scratch/work" || exit 1 # the jobs' data lie beside it
 
 # Those that are finished in a file, of all its stages.
 analyses_done() { "$INSILICO" status --json "$1" | sed -n 's/^[^[]*"done":\([0-9]*\).*/\1/p'; }
@@ -67,6 +67,41 @@ sed '/^analyses/i\  - {kind: results, name: more, file: ../tiny_responses.h5, va
 refused jobs/data.yaml "more data"
 said "data has 4 entries, but the results there were made with 3"
 
+# ---- labels that are not all there ----
+# Indices of tuning are of a later stage than the responses, which may be whole without them.
+sed "s|output:.*|output: cells_of_types.h5|" jobs/tiny_responses.yaml >jobs/types.yaml
+INS_FAULT=compute:10 run 2 jobs/types.yaml && fail "a run in which one cell gets no indices ended with status 0"
+unset INS_FAULT
+"$INSILICO" status cells_of_types.h5 >state
+grep -q "bars  *4 of 4 done" state || fail "not all responses are there"
+grep -q "(root)  *15 of 16 done" state || fail "not all indices but one are there"
+cat >jobs/types_of.yaml <<'YAML'
+experiment: population
+data: [{kind: results, file: cells_of_types.h5, variable: bars/tuning_curve}]
+analyses: [{kind: distances}, {kind: signal_correlation, name: by_type, labels: truth_cell_type}]
+output: types_of.h5
+YAML
+by_index='analyses=[{kind: distances}, {kind: signal_correlation, name: by_type, labels: truth_cell_type}, '\
+'{kind: signal_correlation, name: by_index, labels: dsi_vector_sum_valid}]'
+run 1 jobs/types_of.yaml || fail "labels of the truth, before there are indices"
+cp types_of.h5 before.h5
+for asked in "$by_index" 'data.0.labels=[dsi_vector_sum_valid]'; do
+  run 1 jobs/types_of.yaml "$asked" && fail "a label that some neurons do not have yet: $asked"
+  said "the label 'dsi_vector_sum_valid' comes of are not done; run its job again" "$asked"
+  same before.h5 types_of.h5 "before and after a label was refused"
+done
+run 2 jobs/types.yaml || fail "indices of all neurons"
+run 1 jobs/types_of.yaml "$by_index" || fail "one more analysis, by indices that are all there now"
+run 1 jobs/types_of.yaml "$by_index" output=fresh_types.h5 || fail "three analyses"
+same fresh_types.h5 types_of.h5 "three analyses at once, and one more after the indices were there"
+
+# ---- what is not part of the results ----
+cp fresh.h5 roomy.h5
+run 1 jobs/tiny_population.yaml output=roomy.h5 memory=8 || fail "another memory"
+same fresh.h5 roomy.h5 "before and after memory was changed"
+run 2 jobs/tiny_population.yaml output=large.h5 memory=9 || fail "with memory from the start"
+same fresh.h5 large.h5 "without memory, and with it"
+
 # ---- stimuli ----
 # Those of small_tuning.yaml: one for all cells, one that is searched on from, one with the diameter that the first list
 # of diameters measures. Two that are added come before it and change that: `early`, and a film, which shifts another's.
@@ -85,7 +120,7 @@ run 2 long.yaml output=fresh_cells.h5 || fail "seven stimuli"
 run 2 long.yaml output=cells.h5 || fail "three stimuli more"
 same fresh_cells.h5 cells.h5 "seven stimuli at once, and four and then three more"
 for stage in root moving_bar; do said "stage '$stage' is computed again"; done
-[ "$(grep -c "is computed again" log)" = 2 ] || fail "more is computed again than depends on what was added"
+[ "$(grep -c "is computed again" "$scratch/log")" = 2 ] || fail "more is computed again than depends on what was added"
 
 cp b.npy a.npy
 run 1 long.yaml output=cells.h5 && fail "another film was accepted"
