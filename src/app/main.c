@@ -266,8 +266,8 @@ int main(int argc, char **argv) {
     status = dispatch(argc, argv);
   if ((fflush(stdout) != 0 || ferror(stdout)) && status == INS_OK)
     status = ins_fail(INS_ERR_IO, "the answer cannot be written: %s", strerror(errno));
-  if (status != INS_OK && status != INS_ERR_STOPPED && speaks())
-    ins_log(INS_LOG_ERROR, "%s", ins_message());
+  if (status != INS_OK && status != INS_ERR_STOPPED && speaks()) /* without memory, no message */
+    ins_log(INS_LOG_ERROR, "%s", *ins_message() ? ins_message() : ins_status_text(status));
   const int answer = status == INS_OK ? ins_answer : ins_status_exit(status);
   ins_comm_finish(answer);
   return answer;
