@@ -32,6 +32,7 @@
   X("store.read", "reading a row back")                                                            \
   X("store.write.summary", "writing a summary")                                                    \
   X("store.relayout", "copying rows into a file laid out anew")                                    \
+  X("store.reread", "reading a verified row again for it")                                         \
   X("store.sync", "making rows readable by other ranks")                                           \
   X("together.seal", "what all ranks computed together counting as done; numbered by stage")       \
   X("store.close", "closing the results file")                                                     \

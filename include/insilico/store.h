@@ -52,7 +52,8 @@ ins_status ins_store_create(const char *path, size_t n_stages, ins_layout *const
  * OLD may be `path`, may have other lengths of its task axes, and may be damaged: unreadable rows
  * are left pending, and one that HDF5 does not open any more is searched for rows where the new
  * layout has them. Rows of a stage that may depend on an earlier one that is new or whose tasks are
- * others now (ins_layout.unread) are left pending too: they are computed again. *n_kept = tasks
+ * others now (ins_layout.unread) are left pending too: they are computed again. Where no row was
+ * found and damage may be why, the file that is replaced is kept as PATH.damaged. *n_kept = tasks
  * copied. One rank only. On failure `path` is as it was.
  * @return INS_OK; INS_ERR_ARGUMENT (variables or axes within rows differ: named; finished tasks of
  * `path` itself have no place in `stages`; OLD or PATH is not ours); INS_ERR_IO; INS_ERR_MEMORY */

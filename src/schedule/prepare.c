@@ -4,7 +4,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "insilico/comm.h"
 #include "insilico/file.h"
@@ -123,28 +122,6 @@ static ins_status find_reason(const run *r, const ins_value *attributes,
   return status;
 }
 
-/* A damaged file does not say whose results it holds: when none of its rows is of this job, it may
- * be another's, and is kept under another name. */
-static ins_status rescue(const run *r, const ins_value *attributes, office *o) {
-  const char *path = output_of(r);
-  char *aside = ins_format("%s.damaged", path);
-  if (!aside) return INS_ERR_MEMORY;
-  unlink(aside);
-  const bool kept_aside = link(path, aside) == 0;
-  ins_status status =
-      ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
-  if (kept_aside && (status != INS_OK || o->n_kept)) unlink(aside);
-  if (status == INS_OK && (o->n_kept || !kept_aside))
-    ins_log(INS_LOG_INFO, "%s: was damaged and is laid out anew, %zu finished tasks kept", path,
-            o->n_kept);
-  else if (status == INS_OK)
-    ins_log(INS_LOG_WARNING,
-            "%s: was damaged, and no finished task of this job was found in it: it is now %s", path,
-            aside);
-  free(aside);
-  return status;
-}
-
 /* An existing results file: goes on as it is, or is laid out anew for an extended or damaged job.
  */
 static ins_status take_up(const run *r, const ins_value *attributes, const ins_store_facts *facts,
@@ -152,7 +129,6 @@ static ins_status take_up(const run *r, const ins_value *attributes, const ins_s
   const char *path = output_of(r), *reason;
   ins_status status = find_reason(r, attributes, facts, &reason);
   if (status != INS_OK || !reason) return status;
-  if (!facts->opens) return rescue(r, attributes, o);
   status = ins_store_relayout(path, path, r->stages.n, r->stages.layout, attributes, &o->n_kept);
   if (status == INS_OK)
     ins_log(INS_LOG_INFO, "%s: %s, %zu finished tasks kept", path, reason, o->n_kept);

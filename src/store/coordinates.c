@@ -10,29 +10,32 @@
 #include "parts.h"
 #include "rows.h"
 
-static ins_value *read_texts(hid_t dataset, const hsize_t *dims) {
-  size_t n = dims[0], width = dims[1], bytes;
-  ins_value *list = ins_value_list();
-  char *block = ins_mul(n, width, &bytes) ? malloc(bytes + 1) : NULL;
-  bool done =
-      list && block && H5Dread(dataset, H5T_C_S1, H5S_ALL, H5S_ALL, H5P_DEFAULT, block) >= 0;
-  for (size_t i = 0; i < n && done; i++) {
-    const char *text = block + i * width;
-    done = ins_list_take(list, ins_value_text_n(text, strnlen(text, width))) == INS_OK;
+/* *out stays NULL where HDF5 cannot read them. */
+static ins_status read_texts(hid_t dataset, const hsize_t *dims, ins_value **out) {
+  const size_t n = dims[0], width = dims[1];
+  char *block = NULL;
+  ins_status status = ins_alloc(n, width, &block); /* there is so much in the file: is_there */
+  if (status == INS_OK && H5Dread(dataset, H5T_C_S1, H5S_ALL, H5S_ALL, H5P_DEFAULT, block) >= 0) {
+    *out = ins_value_list();
+    if (!*out) status = INS_ERR_MEMORY;
   }
-  free(block);
-  if (!done) ins_value_destroy(&list);
-  return list;
+  for (size_t i = 0; i < n && *out && status == INS_OK; i++) {
+    const char *text = block + i * width;
+    status = ins_list_take(*out, ins_value_text_n(text, strnlen(text, width)));
+  }
+  ins_free(&block);
+  if (status != INS_OK) ins_value_destroy(out);
+  return status;
 }
 
-static ins_value *read_numbers(hid_t dataset, hid_t type, size_t n) {
+static ins_status read_numbers(hid_t dataset, hid_t type, size_t n, ins_value **out) {
   ins_dtype dtype;
-  if (!ins_h5_dtype(type, &dtype)) return NULL;
-  ins_value *array = ins_value_array(dtype, 1, &n);
-  if (array &&
-      H5Dread(dataset, ins_h5_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, array->array.data) < 0)
-    ins_value_destroy(&array);
-  return array;
+  if (!ins_h5_dtype(type, &dtype)) return INS_OK;
+  *out = ins_value_array(dtype, 1, &n);
+  if (!*out) return INS_ERR_MEMORY;
+  if (H5Dread(dataset, ins_h5_type(dtype), H5S_ALL, H5S_ALL, H5P_DEFAULT, (*out)->array.data) < 0)
+    ins_value_destroy(out);
+  return INS_OK;
 }
 
 static bool is_placeholder(hid_t dataset) {
@@ -53,6 +56,7 @@ static bool is_there(hid_t file, const char *name, hid_t type, const hsize_t *di
 ins_status ins_coordinates_read(hid_t file, const char *name, size_t *length, ins_value **out) {
   hsize_t dims[2] = {0, 0};
   bool done = false;
+  ins_status status = INS_OK;
   *out = NULL;
   hid_t dataset = H5Dopen2(file, name, H5P_DEFAULT);
   if (dataset < 0) return ins_fail(INS_ERR_FORMAT, "it has no axis '%s'", name);
@@ -64,16 +68,17 @@ ins_status ins_coordinates_read(hid_t file, const char *name, size_t *length, in
     bool texts = rank == 2 && H5Tget_class(type) == H5T_STRING && H5Tget_size(type) == 1;
     bool placeholder = rank == 1 && is_placeholder(dataset);
     if (texts)
-      *out = read_texts(dataset, dims);
+      status = read_texts(dataset, dims, out);
     else if (rank == 1 && !placeholder)
-      *out = read_numbers(dataset, type, dims[0]);
+      status = read_numbers(dataset, type, dims[0], out);
     done = placeholder || *out;
   }
   *length = dims[0];
   if (space >= 0) H5Sclose(space);
   if (type >= 0) H5Tclose(type);
   H5Dclose(dataset);
-  return done ? INS_OK : ins_fail(INS_ERR_FORMAT, "its axis '%s' cannot be read", name);
+  if (status != INS_OK || done) return status;
+  return ins_fail(INS_ERR_FORMAT, "its axis '%s' cannot be read", name);
 }
 
 /* A coordinate's bytes: of a text, or of a number of its type. */

@@ -7,7 +7,7 @@
 #include "insilico/layout.h"
 
 /** Length and coordinates (NULL: none) of an axis in an open file. INS_ERR_FORMAT when it is not
- * there. */
+ * there, INS_ERR_MEMORY. */
 ins_status ins_coordinates_read(hid_t file, const char *name, size_t *length,
                                 ins_value **out) INS_CHECKED;
 

@@ -11,6 +11,7 @@
 
 #include "insilico/fault.h"
 #include "insilico/log.h"
+#include "insilico/memory.h"
 #include "insilico/store.h"
 #include "parts.h"
 
@@ -160,17 +161,20 @@ static bool is_signature(const char *head) {
 
 /* Our words stand near the beginning of the file, also when HDF5 cannot open it any more. Two of
  * them must be whole. */
-static bool has_mark(const char *path) {
+static ins_status has_mark(const char *path, bool *out) {
   static const char *const marks[] = {INS_STORE_FORMAT, "results_format", "layout_hash"};
   int found = 0;
-  char *head = malloc(HEAD);
+  char *head;
+  ins_status status = ins_alloc(HEAD, 1, &head);
+  if (status != INS_OK) return status;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t n = head && fd >= 0 ? read(fd, head, HEAD) : 0;
+  ssize_t n = fd >= 0 ? read(fd, head, HEAD) : 0;
   for (size_t i = 0; n > 8 && is_signature(head) && i < sizeof marks / sizeof *marks; i++)
     found += memmem(head, (size_t)n, marks[i], strlen(marks[i])) != NULL;
   if (fd >= 0) close(fd);
-  free(head);
-  return found >= 2;
+  ins_free(&head);
+  *out = found >= 2;
+  return INS_OK;
 }
 
 /* Links to elsewhere are not followed, and groups not beyond those of stages: in a file of somebody
@@ -186,18 +190,18 @@ static herr_t try_opening(hid_t group, const char *name, const H5L_info_t *info,
 }
 
 /* The books of every stage are there. */
-static bool has_books(hid_t file) {
+static ins_status has_books(hid_t file, bool *all) {
   ins_value *names;
-  if (ins_store_stage_names(file, &names) != INS_OK) return false;
-  bool all = true;
-  for (size_t k = 0; k < ins_value_count(names) && all; k++) {
+  ins_status status = ins_store_stage_names(file, &names);
+  *all = status == INS_OK;
+  for (size_t k = 0; k < ins_value_count(names) && *all; k++) {
     hid_t group = ins_store_open_group(file, names->children.items[k]->text);
-    all = group >= 0 && H5Lexists(group, "status", H5P_DEFAULT) > 0 &&
-          H5Lexists(group, "checksum", H5P_DEFAULT) > 0;
+    *all = group >= 0 && H5Lexists(group, "status", H5P_DEFAULT) > 0 &&
+           H5Lexists(group, "checksum", H5P_DEFAULT) > 0;
     if (group >= 0) H5Gclose(group);
   }
   ins_value_destroy(&names);
-  return all;
+  return status;
 }
 
 typedef struct glance {
@@ -205,39 +209,46 @@ typedef struct glance {
 } glance;
 
 /* Every object is opened, because HDF5 notices damaged headers only then. */
-static glance look_inside(const char *path) {
-  glance seen = {0};
+static ins_status look_inside(const char *path, glance *seen) {
   bool in_root = true;
+  ins_value *format = NULL;
+  ins_status status = INS_OK;
+  *seen = (glance){0};
   hid_t file = ins_h5_open_plain(path);
-  if (file < 0) return seen;
+  if (file < 0) return INS_OK;
   /* A damaged header of the root is noticed here; asked again, HDF5 goes by the part that it could
    * read. */
-  seen.opens = H5Aexists(file, "results_format") >= 0;
-  ins_value *format = seen.opens ? ins_h5_get_value(file, "results_format") : NULL;
-  seen.ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
-  seen.complete = H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, &in_root) >= 0 &&
-                  has_books(file);
+  seen->opens = H5Aexists(file, "results_format") >= 0;
+  if (seen->opens) status = ins_h5_get_value(file, "results_format", &format);
+  seen->ours = !strcmp(ins_value_text_or(format, ""), INS_STORE_FORMAT);
+  if (status == INS_OK &&
+      H5Literate(file, H5_INDEX_NAME, H5_ITER_INC, NULL, try_opening, &in_root) >= 0)
+    status = has_books(file, &seen->complete);
   ins_value_destroy(&format);
   H5Fclose(file);
-  return seen;
+  return status;
 }
 
 /* What lies at PATH, a regular file that can be read. */
-static ins_store_kind judge(const char *path, char why[INS_MESSAGE_MAX]) {
-  glance seen = look_inside(path);
+static ins_status judge(const char *path, ins_store_kind *kind, char why[INS_MESSAGE_MAX]) {
+  glance seen;
+  bool marked = false;
+  ins_status status = look_inside(path, &seen);
+  if (status == INS_OK && !seen.opens) status = has_mark(path, &marked);
+  if (status != INS_OK) return status;
   if (seen.opens && seen.ours) {
     if (!seen.complete) snprintf(why, INS_MESSAGE_MAX, "%.800s: parts of it are damaged", path);
-    return seen.complete ? INS_STORE_WHOLE : INS_STORE_DAMAGED;
-  }
-  if (!seen.opens && has_mark(path)) {
+    *kind = seen.complete ? INS_STORE_WHOLE : INS_STORE_DAMAGED;
+  } else if (marked) {
     ins_status told = ins_h5_fail(path, "cannot be opened");
     (void)told;
     snprintf(why, INS_MESSAGE_MAX, "%s", ins_message());
-    return INS_STORE_DAMAGED;
+    *kind = INS_STORE_DAMAGED;
+  } else {
+    snprintf(why, INS_MESSAGE_MAX,
+             seen.opens ? "is an HDF5 file of another program" : "is not an insilico results file");
   }
-  snprintf(why, INS_MESSAGE_MAX,
-           seen.opens ? "is an HDF5 file of another program" : "is not an insilico results file");
-  return INS_STORE_STRANGER;
+  return INS_OK;
 }
 
 ins_status ins_store_look(const char *path, ins_store_kind *kind, char why[INS_MESSAGE_MAX]) {
@@ -257,9 +268,9 @@ ins_status ins_store_look(const char *path, ins_store_kind *kind, char why[INS_M
     return INS_OK;
   }
   if (access(path, R_OK)) return ins_fail(INS_ERR_IO, "%s: %s", path, strerror(errno));
-  *kind = judge(path, why);
+  ins_status status = judge(path, kind, why);
   ins_h5_silent();
-  return INS_OK;
+  return status;
 }
 
 ins_status ins_store_refuse_stranger(const char *path) {

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "insilico/memory.h"
+
 /* What HDF5 said about its last failure. Its own stack is emptied by the next call, and closing
  * what was open comes between a failure and its report. */
 static _Thread_local char last_words[512];
@@ -187,69 +189,94 @@ bool ins_h5_put_value(hid_t object, const char *name, const ins_value *value) {
   }
 }
 
+/* An attribute that claims more is damaged, not a lack of memory. */
+static bool is_sane(size_t n, size_t size) {
+  size_t bytes;
+  return ins_mul(n, size, &bytes) && bytes <= (size_t)1 << 28;
+}
+
 /* Fixed-length text only: it is all that we write. */
-static ins_value *get_text(hid_t attribute, hid_t type) {
-  size_t size = H5Tget_size(type);
-  ins_value *value = NULL;
-  if (H5Tis_variable_str(type) > 0) return NULL;
-  char *text = calloc(size + 1, 1);
-  if (text && H5Aread(attribute, type, text) >= 0) value = ins_value_text(text);
-  free(text);
-  return value;
+static ins_status get_text(hid_t attribute, hid_t type, ins_value **out) {
+  const size_t size = H5Tget_size(type);
+  char *text = NULL;
+  if (H5Tis_variable_str(type) > 0 || !is_sane(1, size)) return INS_OK;
+  ins_status status = ins_alloc(size + 1, 1, &text);
+  if (status == INS_OK && H5Aread(attribute, type, text) >= 0) {
+    *out = ins_value_text(text);
+    if (!*out) status = INS_ERR_MEMORY;
+  }
+  ins_free(&text);
+  return status;
 }
 
-static ins_value *get_numbers(hid_t attribute, hid_t type, size_t n) {
+/* One number as itself, which a list of it is not. */
+static ins_value *first_of(const ins_array *array) {
+  int64_t whole = 0;
+  if (array->dtype == INS_F32 || array->dtype == INS_F64)
+    return ins_value_real(ins_array_get(array, 0));
+  if (array->dtype == INS_I64 || array->dtype == INS_U64)
+    memcpy(&whole, array->data, sizeof whole);
+  else
+    whole = (int64_t)ins_array_get(array, 0);
+  return ins_value_int(whole);
+}
+
+static ins_status get_numbers(hid_t attribute, hid_t type, size_t n, ins_value **out) {
   ins_dtype dtype;
-  if (!ins_h5_dtype(type, &dtype)) return NULL;
-  ins_value *array = ins_value_array(dtype, 1, &n), *value = array;
-  if (!array) return NULL;
-  if (H5Aread(attribute, ins_h5_type(dtype), array->array.data) < 0) {
-    ins_value_destroy(&array);
-    return NULL;
+  if (!ins_h5_dtype(type, &dtype) || !is_sane(n, ins_dtype_size(dtype))) return INS_OK;
+  ins_value *array = ins_value_array(dtype, 1, &n), *first = NULL;
+  if (!array) return INS_ERR_MEMORY;
+  const bool is_read = H5Aread(attribute, ins_h5_type(dtype), array->array.data) >= 0;
+  if (is_read && n > 1) {
+    *out = array;
+    return INS_OK;
   }
-  if (n == 1) {
-    bool real = dtype == INS_F32 || dtype == INS_F64;
-    int64_t whole = 0;
-    if (dtype == INS_I64 || dtype == INS_U64)
-      memcpy(&whole, array->array.data, sizeof whole);
-    else if (!real)
-      whole = (int64_t)ins_array_get(&array->array, 0);
-    value = real ? ins_value_real(ins_array_get(&array->array, 0)) : ins_value_int(whole);
-    ins_value_destroy(&array);
-  }
-  return value;
+  if (is_read) first = first_of(&array->array);
+  ins_value_destroy(&array);
+  *out = first;
+  return is_read && !first ? INS_ERR_MEMORY : INS_OK;
 }
 
-ins_value *ins_h5_get_value(hid_t object, const char *name) {
-  ins_value *value = NULL;
-  if (H5Aexists(object, name) <= 0) return NULL;
+ins_status ins_h5_get_value(hid_t object, const char *name, ins_value **out) {
+  ins_status status = INS_OK;
+  *out = NULL;
+  if (H5Aexists(object, name) <= 0) return INS_OK;
   hid_t attribute = H5Aopen(object, name, H5P_DEFAULT);
-  if (attribute < 0) return NULL;
+  if (attribute < 0) return INS_OK;
   hid_t type = H5Aget_type(attribute), space = H5Aget_space(attribute);
   hssize_t n = H5Sget_simple_extent_npoints(space);
   if (type >= 0 && n == 1 && H5Tget_class(type) == H5T_STRING)
-    value = get_text(attribute, type);
+    status = get_text(attribute, type, out);
   else if (type >= 0 && n > 0)
-    value = get_numbers(attribute, type, (size_t)n);
+    status = get_numbers(attribute, type, (size_t)n, out);
   if (space >= 0) H5Sclose(space);
   if (type >= 0) H5Tclose(type);
   H5Aclose(attribute);
-  return value;
+  return status;
 }
+
+typedef struct collection {
+  ins_value *map;
+  ins_status status;
+} collection;
 
 static herr_t collect(hid_t object, const char *name, const H5A_info_t *info, void *data) {
   (void)info;
-  ins_value *value = ins_h5_get_value(object, name);
-  if (!value) return 0;
-  return ins_map_take(data, name, value) == INS_OK ? 0 : -1;
+  collection *all = data;
+  ins_value *value;
+  all->status = ins_h5_get_value(object, name, &value);
+  if (all->status == INS_OK && value) all->status = ins_map_take(all->map, name, value);
+  return all->status == INS_OK ? 0 : -1;
 }
 
 ins_status ins_h5_get_all(hid_t object, ins_value **out) {
   hsize_t position = 0;
-  *out = ins_value_map();
-  if (!*out) return INS_ERR_MEMORY;
-  if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, &position, collect, *out) >= 0)
+  collection all = {.map = ins_value_map()};
+  *out = all.map;
+  if (!all.map) return INS_ERR_MEMORY;
+  if (H5Aiterate2(object, H5_INDEX_CRT_ORDER, H5_ITER_INC, &position, collect, &all) >= 0)
     return INS_OK;
   ins_value_destroy(out);
+  if (all.status != INS_OK) return all.status;
   return ins_fail(INS_ERR_FORMAT, "the file's attributes cannot be read");
 }

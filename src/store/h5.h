@@ -40,8 +40,10 @@ bool ins_h5_put_numbers(hid_t object, const char *name, ins_dtype dtype, size_t 
 /** Text, numbers and truth values as they are, trees as JSON text, null not at all. */
 bool ins_h5_put_value(hid_t object, const char *name, const ins_value *value);
 
-/** The attribute as text, number or array; NULL when it is missing or of another kind. */
-ins_value *ins_h5_get_value(hid_t object, const char *name);
+/** *out = the attribute as text, number or array; NULL when it is missing, of another kind or cannot
+ * be read.
+ * @return INS_OK; INS_ERR_MEMORY, which is not to be taken for a damaged file */
+ins_status ins_h5_get_value(hid_t object, const char *name, ins_value **out) INS_CHECKED;
 /** All attributes that ins_h5_get_value understands, in the order of their making. */
 ins_status ins_h5_get_all(hid_t object, ins_value **out) INS_CHECKED;
 

@@ -19,8 +19,9 @@ static ins_status put_count(ins_value *map, const char *key, size_t n) {
 
 /* A text attribute, "" where there is none. */
 static ins_status copy_text(hid_t object, const char *name, ins_value *map) {
-  ins_value *value = object >= 0 ? ins_h5_get_value(object, name) : NULL;
-  ins_status status = put_text(map, name, ins_value_text_or(value, ""));
+  ins_value *value = NULL;
+  ins_status status = object >= 0 ? ins_h5_get_value(object, name, &value) : INS_OK;
+  if (status == INS_OK) status = put_text(map, name, ins_value_text_or(value, ""));
   ins_value_destroy(&value);
   return status;
 }

@@ -58,34 +58,50 @@ static bool look_at(hid_t group, const char *name, hid_t dataset, ins_extent *ou
 /* ---- all of a group ----------------------------------------------------------------------------
  */
 
+/* Who fills `members`; what HDF5 calls on the way can say no more than that it failed. */
+typedef struct filling {
+  ins_members *members;
+  ins_status status;
+} filling;
+
+static ins_status keep_member(ins_members *members, const struct ins_member *found,
+                              const char *name) {
+  ins_status status =
+      ins_grow(&members->items, &members->capacity, members->n + 1, sizeof *members->items);
+  if (status != INS_OK) return status;
+  members->items[members->n] = *found;
+  members->items[members->n].name = strdup(name);
+  if (!members->items[members->n].name)
+    return ins_fail(INS_ERR_MEMORY, "out of memory for the name of a variable");
+  members->n++;
+  return INS_OK;
+}
+
 static herr_t add_member(hid_t group, const char *name, const H5L_info_t *info, void *data) {
-  ins_members *members = data;
+  filling *f = data;
   struct ins_member found = {0};
   if (info->type != H5L_TYPE_HARD) return 0;
-  if (members->n == MOST_MEMBERS) return -1;
+  if (f->members->n == MOST_MEMBERS) return -1;
   hid_t object = H5Oopen(group, name, H5P_DEFAULT);
   if (object < 0) return -1;
   const bool is_dataset = H5Iget_type(object) == H5I_DATASET;
   if (is_dataset) found.whole = look_at(group, name, object, &found.extent);
   H5Oclose(object);
   if (!is_dataset) return 0;
-  if (H5Rcreate(&found.reference, group, name, H5R_OBJECT, -1) < 0 ||
-      ins_grow(&members->items, &members->capacity, members->n + 1, sizeof *members->items) !=
-          INS_OK)
-    return -1;
-  found.name = strdup(name);
-  if (!found.name) return -1;
-  members->items[members->n++] = found;
-  return 0;
+  if (H5Rcreate(&found.reference, group, name, H5R_OBJECT, -1) < 0) return -1;
+  f->status = keep_member(f->members, &found, name);
+  return f->status == INS_OK ? 0 : -1;
 }
 
 ins_status ins_members_read(hid_t file, const char *path, const char *group, ins_members *out) {
   hsize_t next = 0;
+  filling f = {.members = out};
   *out = (ins_members){.group = ins_store_open_group(file, group[0] ? group : NULL)};
   if (out->group >= 0 &&
-      H5Literate(out->group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &next, add_member, out) >= 0)
+      H5Literate(out->group, H5_INDEX_CRT_ORDER, H5_ITER_INC, &next, add_member, &f) >= 0)
     return INS_OK;
   ins_members_clear(out);
+  if (f.status != INS_OK) return f.status;
   return ins_fail(INS_ERR_FORMAT, "%s: damaged: the list of variables of %s cannot be read", path,
                   group[0] ? group : "its root");
 }

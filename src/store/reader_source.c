@@ -196,7 +196,9 @@ ins_status ins_source_unknown(const ins_source *source, const char *asked) {
  */
 
 static ins_status add_attribute(const ins_source *s, const char *name, ins_text *out) {
-  ins_value *value = ins_h5_get_value(s->file, name);
+  ins_value *value;
+  ins_status status = ins_h5_get_value(s->file, name, &value);
+  if (status != INS_OK) return status;
   ins_text_add(out, "%s %s\n", name, ins_value_text_or(value, ""));
   ins_value_destroy(&value);
   return ins_text_ok(out);

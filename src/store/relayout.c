@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A results file laid out anew, with the rows of an old one: for longer axes and for damaged files.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@ static ins_status compare_own_axis(const source *s, hid_t group, const ins_axis 
   size_t length, *map = NULL;
   ins_value *old;
   ins_status status = ins_coordinates_read(group, axis->name, &length, &old);
+  if (status == INS_ERR_MEMORY) return status;
   if (status != INS_OK) return unreadable(s, group, "axis", axis->name);
   status = ins_coordinates_match(old, length, axis, &map);
   bool same = status == INS_OK && length == axis->length;
@@ -84,6 +86,7 @@ static ins_status match_task_axes(source *s, hid_t group) {
   for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
     ins_value *old;
     status = ins_coordinates_read(group, s->layout->axes[i].name, &s->length[i], &old);
+    if (status == INS_ERR_MEMORY) return status;
     if (status != INS_OK) return unreadable(s, group, "axis", s->layout->axes[i].name);
     status = ins_coordinates_match(old, s->length[i], &s->layout->axes[i], &s->map[i]);
     ins_value_destroy(&old);
@@ -131,6 +134,7 @@ static ins_status map_in_place(source *s) {
 /* An old file that does not open is searched where a file of this layout has its rows. Of another
  * layout, or of another job, no checksum can hold: the seed differs. */
 static ins_status open_damaged(source *s, const char *fresh) {
+  s->searched = true;
   hid_t file = ins_h5_open_plain(fresh);
   if (file < 0) return ins_h5_fail(fresh, "cannot be opened");
   ins_status status = ins_rows_open(file, s->layout->group, s->path, &s->rows);
@@ -225,8 +229,7 @@ static ins_status open_sources(move *m, const char *fresh, bool whole) {
 }
 
 /* Fills PART, freshly laid out, from the old file. */
-static ins_status fill_from(const char *part, ins_layout *const *stages, move *m, bool whole,
-                            size_t *n_kept) {
+static ins_status fill_from(const char *part, ins_layout *const *stages, move *m, bool whole) {
   ins_store *store = NULL;
   size_t n_lost;
   ins_status status = open_sources(m, part, whole);
@@ -237,7 +240,7 @@ static ins_status fill_from(const char *part, ins_layout *const *stages, move *m
       ins_log(INS_LOG_INFO, "%s: stage '%s' is computed again: what it depends on has changed",
               m->path, s->layout->group ? s->layout->group : "root");
     else if (!s->absent)
-      status = ins_old_rows_copy(s, store, n_kept);
+      status = ins_old_rows_copy(s, store);
   }
   ins_status closed = ins_store_close(&store);
   if (status == INS_OK) status = closed;
@@ -267,13 +270,49 @@ static void move_clear(move *m) {
   ins_free(&m->sources);
 }
 
+static size_t count_kept(const move *m) {
+  size_t n = 0;
+  for (size_t k = 0; k < m->n; k++) n += m->sources[k].n_kept;
+  return n;
+}
+
+/* Were rows looked for and none found? They may be another job's, or out of reach only today. In a
+ * file of which nothing opens, any row tells that it is this job's. */
+static bool is_in_vain(const move *m, bool whole) {
+  if (!whole) return !count_kept(m);
+  for (size_t k = 0; k < m->n; k++)
+    if (m->sources[k].searched && !m->sources[k].n_kept) return true;
+  return false;
+}
+
+/* What is to be replaced, under another name too. Where there are no hard links it has only the
+ * other. */
+static ins_status keep_aside(const char *path, bool whole) {
+  char *aside = ins_format("%s.damaged", path);
+  if (!aside) return INS_ERR_MEMORY;
+  unlink(aside);
+  ins_status status = INS_OK;
+  if (link(path, aside) && rename(path, aside))
+    status =
+        ins_fail(INS_ERR_IO, "%s: is damaged, and cannot be kept as %s: %s; choose another output",
+                 path, aside, strerror(errno));
+  else
+    ins_log(INS_LOG_WARNING,
+            "%s: was damaged, and no finished task of %s was found in it: it is now %s", path,
+            whole ? "one of its stages" : "this job", aside);
+  free(aside);
+  return status;
+}
+
 /* Lays out and fills PATH.part and puts it in its place. */
 static ins_status remake(move *m, ins_layout *const *stages, const ins_value *attributes,
-                         bool whole, size_t *n_kept) {
+                         bool whole) {
   char *part = ins_format("%s.part", m->path);
   if (!part) return INS_ERR_MEMORY;
   ins_status status = ins_store_lay_out(part, m->n, stages, attributes);
-  if (status == INS_OK) status = fill_from(part, stages, m, whole, n_kept);
+  if (status == INS_OK) status = fill_from(part, stages, m, whole);
+  if (status == INS_OK && is_in_vain(m, whole) && ins_file_same(m->old, m->path))
+    status = keep_aside(m->path, whole);
   if (status == INS_OK)
     status = ins_store_publish(part, m->path);
   else
@@ -299,9 +338,9 @@ ins_status ins_store_relayout(const char *path, const char *old, size_t n_stages
     ins_log(INS_LOG_WARNING, "%s; it is made anew with the rows that are still whole", why);
 
   status = move_create(path, old, n_stages, stages, &m);
-  if (status == INS_OK) status = remake(&m, stages, attributes, kind == INS_STORE_WHOLE, n_kept);
+  if (status == INS_OK) status = remake(&m, stages, attributes, kind == INS_STORE_WHOLE);
+  if (status == INS_OK) *n_kept = count_kept(&m);
   move_clear(&m);
-  if (status != INS_OK) *n_kept = 0;
   ins_h5_silent();
   return status;
 }

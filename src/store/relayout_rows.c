@@ -29,10 +29,13 @@ typedef struct load {
   size_t capacity;
   uint8_t *state;
   int8_t *error;
+  uint64_t *checksum;
   size_t *task;
   ins_status *status;
-  void **rows; /* [n_variables]; of variables without rows of tasks NULL */
-  void **part; /* [n_variables]: where in them a piece begins */
+  void **rows;          /* [n_variables]; of variables without rows of tasks NULL */
+  void **part;          /* [n_variables]: where in them a piece begins */
+  const void **covered; /* [rows.n]: what a checksum is of, of one task */
+  ins_xxh hash;
 } load;
 
 static ins_status make_load(const source *s, load *l) {
@@ -43,10 +46,13 @@ static ins_status make_load(const source *s, load *l) {
   if (l->capacity > MAX_STEP) l->capacity = MAX_STEP;
   ins_status status = ins_alloc(l->capacity, 1, &l->state);
   if (status == INS_OK) status = ins_alloc(l->capacity, 1, &l->error);
+  if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->checksum, &l->checksum);
   if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->task, &l->task);
   if (status == INS_OK) status = ins_alloc(l->capacity, sizeof *l->status, &l->status);
   if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->rows, &l->rows);
   if (status == INS_OK) status = ins_alloc(n_variables, sizeof *l->part, &l->part);
+  if (status == INS_OK) status = ins_alloc((size_t)s->rows.n, sizeof *l->covered, &l->covered);
+  if (status == INS_OK) status = ins_xxh_create(&l->hash);
   for (int v = 0; v < s->layout->n_variables && status == INS_OK; v++)
     if (s->layout->variables[v].scope == INS_PER_TASK)
       status = ins_alloc(l->capacity, ins_layout_row_bytes(s->layout, v), &l->rows[v]);
@@ -56,16 +62,23 @@ static ins_status make_load(const source *s, load *l) {
 static void free_load(const source *s, load *l) {
   ins_free(&l->state);
   ins_free(&l->error);
+  ins_free(&l->checksum);
   ins_free(&l->task);
   ins_free(&l->status);
   for (int v = 0; v < s->layout->n_variables && l->rows; v++) ins_free(&l->rows[v]);
   ins_free(&l->rows);
   ins_free(&l->part);
+  ins_free(&l->covered);
+  if (l->hash.state) ins_xxh_destroy(&l->hash);
 }
 
 static bool read_load(const source *s, load *l, size_t first, size_t n) {
   int k = 0;
-  if (!ins_rows_read(&s->rows, s->rows.error.offset + first, n, l->error)) return false;
+  const size_t width = sizeof *l->checksum;
+  if (!ins_rows_read(&s->rows, s->rows.error.offset + first, n, l->error) ||
+      !ins_rows_read(&s->rows, s->rows.checksum.offset + (uint64_t)first * width, n * width,
+                     l->checksum))
+    return false;
   for (int v = 0; v < s->layout->n_variables; v++) {
     if (s->layout->variables[v].scope != INS_PER_TASK) continue;
     const ins_place *place = &s->rows.place[k++];
@@ -74,6 +87,17 @@ static bool read_load(const source *s, load *l, size_t first, size_t n) {
       return false;
   }
   return true;
+}
+
+/* Is row k of the load, which begins with old task `first`, what was verified a moment ago? What is
+ * copied gets a checksum of its own. */
+static bool is_as_verified(const source *s, load *l, size_t first, size_t k) {
+  int n = 0;
+  for (int v = 0; v < s->layout->n_variables; v++)
+    if (l->rows[v]) l->covered[n++] = (char *)l->rows[v] + k * ins_layout_row_bytes(s->layout, v);
+  const uint64_t sum =
+      ins_rows_checksum(&l->hash, &s->rows, first + k, (ins_status)l->error[k], l->covered);
+  return sum == l->checksum[k] && !ins_fault("store.reread", (long)(first + k));
 }
 
 /* Rows [from, from+n) of the load, whose new numbers ascend. */
@@ -89,8 +113,7 @@ static ins_status not_copied(const source *s) {
 }
 
 /* Moves old tasks [first, first+n), all verified. */
-static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, size_t n,
-                           size_t *n_kept) {
+static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, size_t n) {
   ins_status status = INS_OK;
   if (ins_fault("store.relayout", -1)) return not_copied(s);
   if (!read_load(s, l, first, n)) return INS_OK; /* readable a moment ago: left pending */
@@ -98,13 +121,14 @@ static ins_status copy_run(source *s, ins_store *store, load *l, size_t first, s
     l->task[k] = new_task(s, first + k);
     l->status[k] = (ins_status)l->error[k];
     if (l->task[k] == SIZE_MAX && l->status[k] == INS_OK) s->n_lost++;
+    if (!is_as_verified(s, l, first, k)) l->task[k] = SIZE_MAX;
   }
   for (size_t k = 0, end; k < n && status == INS_OK; k = end) {
     end = k + 1;
     if (l->task[k] == SIZE_MAX) continue;
     while (end < n && l->task[end] != SIZE_MAX && l->task[end] > l->task[end - 1]) end++;
     status = write_load(s, store, l, k, end - k);
-    *n_kept += end - k;
+    s->n_kept += end - k;
   }
   return status;
 }
@@ -150,8 +174,8 @@ static bool is_whole(porter *p, size_t old) {
 
 /* Read once: it is hashed on its way, so that what counts as done is what was verified. A row that
  * is not whole was copied for nothing and is left pending. */
-static ins_status copy_large_row(porter *p, size_t old, size_t task, size_t *n_kept) {
-  const source *s = p->s;
+static ins_status copy_large_row(porter *p, size_t old, size_t task) {
+  source *s = p->s;
   ins_status status = INS_OK;
   bool readable = true;
   int k = 0;
@@ -163,7 +187,7 @@ static ins_status copy_large_row(porter *p, size_t old, size_t task, size_t *n_k
   if (status != INS_OK || !readable || !is_whole(p, old)) return status;
   status = ins_store_sync(p->store);
   if (status == INS_OK) status = ins_store_seal(p->store, s->stage, task);
-  *n_kept += status == INS_OK;
+  s->n_kept += status == INS_OK;
   return status;
 }
 
@@ -176,7 +200,7 @@ static ins_status count_lost(source *s, size_t old) {
 }
 
 /* Failed tasks have nothing worth the copying and are tried again anyway: they become pending. */
-static ins_status copy_large_rows(source *s, ins_store *store, size_t *n_kept) {
+static ins_status copy_large_rows(source *s, ins_store *store) {
   porter p = {.s = s, .store = store};
   if (!ins_rows_fit(&s->rows, s->layout)) return ins_old_rows_damaged(s);
   ins_status status = ins_alloc(BUFFER, 1, &p.piece);
@@ -186,16 +210,16 @@ static ins_status copy_large_rows(source *s, ins_store *store, size_t *n_kept) {
     if (!ins_rows_read(&s->rows, s->rows.status.offset + old, 1, &state)) continue;
     if (state != INS_TASK_DONE) continue;
     const size_t task = new_task(s, old);
-    status = task == SIZE_MAX ? count_lost(s, old) : copy_large_row(&p, old, task, n_kept);
+    status = task == SIZE_MAX ? count_lost(s, old) : copy_large_row(&p, old, task);
   }
   if (p.hash.state) ins_xxh_destroy(&p.hash);
   ins_free(&p.piece);
   return status;
 }
 
-ins_status ins_old_rows_copy(source *s, ins_store *store, size_t *n_kept) {
+ins_status ins_old_rows_copy(source *s, ins_store *store) {
   load l;
-  if (s->rows.row_bytes > BUFFER) return copy_large_rows(s, store, n_kept);
+  if (s->rows.row_bytes > BUFFER) return copy_large_rows(s, store);
   ins_status status = make_load(s, &l);
   for (size_t at = 0; at < s->rows.n_tasks && status == INS_OK; at += l.capacity) {
     size_t n = s->rows.n_tasks - at < l.capacity ? s->rows.n_tasks - at : l.capacity;
@@ -204,7 +228,7 @@ ins_status ins_old_rows_copy(source *s, ins_store *store, size_t *n_kept) {
       end = k + 1;
       if (l.state[k] == INS_TASK_PENDING) continue;
       while (end < n && l.state[end] != INS_TASK_PENDING) end++;
-      status = copy_run(s, store, &l, at + k, end - k, n_kept);
+      status = copy_run(s, store, &l, at + k, end - k);
     }
   }
   free_load(s, &l);

@@ -74,18 +74,21 @@ static size_t count_words(const char *text) {
   return n;
 }
 
-static bool locate_covered(hid_t group, const char *covers, ins_rows *rows) {
+/* Here and below, *found = it is there and of a right shape; only a lack of memory is an error. */
+static ins_status locate_covered(hid_t group, const char *covers, ins_rows *rows, bool *found) {
   const size_t n = count_words(covers);
   char *words = strdup(covers), *rest = NULL;
-  bool found = words && n < INT_MAX && ins_alloc(n, sizeof *rows->place, &rows->place) == INS_OK;
-  for (char *word = found ? strtok_r(words, " ", &rest) : NULL; word && found;
+  *found = n < INT_MAX;
+  ins_status status = words ? INS_OK : ins_fail(INS_ERR_MEMORY, "out of memory for names");
+  if (status == INS_OK && *found) status = ins_alloc(n, sizeof *rows->place, &rows->place);
+  for (char *word = rows->place ? strtok_r(words, " ", &rest) : NULL; word && *found;
        word = strtok_r(NULL, " ", &rest)) {
     ins_place *place = &rows->place[rows->n++];
-    found = locate_rows(group, word, rows->n_tasks, place) &&
-            !__builtin_add_overflow(rows->row_bytes, place->row_bytes, &rows->row_bytes);
+    *found = locate_rows(group, word, rows->n_tasks, place) &&
+             !__builtin_add_overflow(rows->row_bytes, place->row_bytes, &rows->row_bytes);
   }
   free(words);
-  return found;
+  return status;
 }
 
 /* Rows are cut into chunks of this size or not at all. */
@@ -94,30 +97,44 @@ static bool read_chunk(const ins_value *chunk, size_t *out) {
   return !chunk || *out == INS_STORE_CHUNK;
 }
 
-static bool locate_all(hid_t group, ins_rows *rows) {
-  ins_value *covers = NULL, *seed = NULL, *chunk = NULL;
-  extent status;
+/* What the checksums are of, as their dataset says. */
+typedef struct terms {
+  ins_value *covers, *seed, *chunk;
+} terms;
+
+static ins_status read_terms(hid_t group, terms *out) {
   hid_t dataset = H5Dopen2(group, "checksum", H5P_DEFAULT);
-  if (dataset >= 0) {
-    covers = ins_h5_get_value(dataset, "covers");
-    seed = ins_h5_get_value(dataset, "seed");
-    chunk = ins_h5_get_value(dataset, "chunk");
-    H5Dclose(dataset);
-  }
-  bool found = covers && seed && covers->kind == INS_TEXT && locate(group, "status", &status);
-  if (found) {
-    rows->seed = (uint64_t)ins_value_int_or(seed, 0);
+  *out = (terms){0};
+  if (dataset < 0) return INS_OK;
+  ins_status status = ins_h5_get_value(dataset, "covers", &out->covers);
+  if (status == INS_OK) status = ins_h5_get_value(dataset, "seed", &out->seed);
+  if (status == INS_OK) status = ins_h5_get_value(dataset, "chunk", &out->chunk);
+  H5Dclose(dataset);
+  return status;
+}
+
+static void clear_terms(terms *t) {
+  ins_value_destroy(&t->covers);
+  ins_value_destroy(&t->seed);
+  ins_value_destroy(&t->chunk);
+}
+
+static ins_status locate_all(hid_t group, ins_rows *rows, bool *found) {
+  terms t;
+  extent status = {0};
+  ins_status result = read_terms(group, &t);
+  *found = t.covers && t.seed && t.covers->kind == INS_TEXT && locate(group, "status", &status);
+  if (result == INS_OK && *found) {
+    rows->seed = (uint64_t)ins_value_int_or(t.seed, 0);
     rows->n_tasks = status.n;
-    found = read_chunk(chunk, &rows->chunk) &&
-            locate_book(group, "status", status.n, sizeof(int8_t), &rows->status) &&
-            locate_book(group, "error", status.n, sizeof(int8_t), &rows->error) &&
-            locate_book(group, "checksum", status.n, sizeof(uint64_t), &rows->checksum) &&
-            locate_covered(group, covers->text, rows);
+    *found = read_chunk(t.chunk, &rows->chunk) &&
+             locate_book(group, "status", status.n, sizeof(int8_t), &rows->status) &&
+             locate_book(group, "error", status.n, sizeof(int8_t), &rows->error) &&
+             locate_book(group, "checksum", status.n, sizeof(uint64_t), &rows->checksum);
+    if (*found) result = locate_covered(group, t.covers->text, rows, found);
   }
-  ins_value_destroy(&covers);
-  ins_value_destroy(&seed);
-  ins_value_destroy(&chunk);
-  return found;
+  clear_terms(&t);
+  return result;
 }
 
 bool ins_rows_fit(const ins_rows *rows, const ins_layout *layout) {
@@ -134,21 +151,17 @@ bool ins_rows_fit(const ins_rows *rows, const ins_layout *layout) {
 
 ins_status ins_rows_open(hid_t file, const char *group, const char *path, ins_rows *out) {
   *out = (ins_rows){.fd = -1};
+  bool found = false;
   hid_t place = ins_store_open_group(file, group);
-  bool found = place >= 0 && locate_all(place, out);
+  ins_status status = place >= 0 ? locate_all(place, out, &found) : INS_OK;
   if (place >= 0) H5Gclose(place);
-  if (!found) {
-    ins_rows_close(out);
-    return ins_fail(INS_ERR_FORMAT,
-                    "%s: its status, checksum or variables%s%s are missing or of a wrong shape",
-                    path, group ? " of " : "", group ? group : "");
-  }
-  out->path = strdup(path);
-  if (!out->path) {
-    ins_rows_close(out);
-    return ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
-  }
-  ins_status status = ins_rows_reopen(out);
+  if (status == INS_OK && !found)
+    status = ins_fail(INS_ERR_FORMAT,
+                      "%s: its status, checksum or variables%s%s are missing or of a wrong shape",
+                      path, group ? " of " : "", group ? group : "");
+  if (status == INS_OK && !(out->path = strdup(path)))
+    status = ins_fail(INS_ERR_MEMORY, "out of memory opening %s", path);
+  if (status == INS_OK) status = ins_rows_reopen(out);
   if (status != INS_OK) ins_rows_close(out);
   return status;
 }

@@ -38,6 +38,7 @@ campaign() {
     check_status
     check_message "$n_ranks"
     check_results
+    [ "$kind" != alloc ] || ! ls ./*.damaged >/dev/null 2>&1 || bad "without memory, results were taken for damaged"
     n=$((n + every))
   done
   [ "$status" = 0 ] || bad "without a fault it does not run"

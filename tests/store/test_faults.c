@@ -273,6 +273,9 @@ static void whatever_fails_is_told_and_can_be_tried_again(void **state) {
   assert_false(exists(w->part));
   OK(ins_store_relayout(w->path, w->path, 1, &w->layout, NULL, &kept));
   assert_int_equal(kept, 24);
+  provoke("store.reread:7"); /* it was whole when it was verified */
+  OK(ins_store_relayout(w->path, w->path, 1, &w->layout, NULL, &kept));
+  assert_int_equal(kept, 23);
   provoke(NULL);
 }
 
