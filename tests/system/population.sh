@@ -69,6 +69,12 @@ with open(sys.argv[1], "r+b") as file:
     file.seek(place + 9)
     file.write(bytes([byte[0] ^ 0x10]))
 END
+INS_FAULT=together.seal:3=kill # `types`, computed and not yet sealed: what was damaged may not count as done again
+export INS_FAULT
+start 2 population.yaml output=damaged.h5
+unset INS_FAULT
+await "a run on a damaged file that is killed"
+[ "$(analyses_done damaged.h5)" = $(($(analyses_done 2.h5) - 1)) ] || fail "a damaged analysis counts as done"
 run 2 population.yaml output=damaged.h5 || fail "a damaged file"
 [ "$(analyses_kept)" = $(($(analyses_done 2.h5) - 1)) ] || fail "of a damaged file $(analyses_kept) analyses were kept"
 same 2.h5 damaged.h5 "damaged and computed again"
