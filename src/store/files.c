@@ -168,13 +168,14 @@ static ins_status has_mark(const char *path, bool *out) {
   ins_status status = ins_alloc(HEAD, 1, &head);
   if (status != INS_OK) return status;
   int fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t n = fd >= 0 ? read(fd, head, HEAD) : 0;
+  ssize_t n = fd >= 0 ? read(fd, head, HEAD) : -1;
+  if (n < 0) status = ins_fail(INS_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
   for (size_t i = 0; n > 8 && is_signature(head) && i < sizeof marks / sizeof *marks; i++)
     found += memmem(head, (size_t)n, marks[i], strlen(marks[i])) != NULL;
   if (fd >= 0) close(fd);
   ins_free(&head);
   *out = found >= 2;
-  return INS_OK;
+  return status;
 }
 
 /* Links to elsewhere are not followed, and groups not beyond those of stages: in a file of somebody
