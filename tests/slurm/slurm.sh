@@ -197,10 +197,10 @@ case_lost() {
   submit_small "launcher: srun"
   scontrol update nodename="$kept" state=resume
   signal_ranks STOP "$PWD"
+  unfinished small.h5
+  unfinished ../half/small.h5 # which may end before the other has another turn
   cluster_cut $lost
   wait_for 90 "another turn elsewhere" started_again "$id" 1
-  unfinished small.h5
-  unfinished ../half/small.h5
   ends_well "$id" small.h5 "its node was lost, went on upon another"
   cd ../half || exit 1
   ends_well "$half" small.h5 "one of its two nodes was lost, went on upon the other"
