@@ -225,9 +225,9 @@ ins_status ins_command_run(const ins_arguments *arguments) {
   ins_die_with_launcher();
   ins_signals_catch(); /* first: a signal during start-up is one too */
   MPI_Init(NULL, NULL);
+  ins_comm_guard(MPI_COMM_WORLD); /* before any other call of MPI, which may fail */
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
-  ins_comm_guard(MPI_COMM_WORLD);
   ins_status status = check_launcher(size);
   ins_fault_set_rank(rank);
   if (size > 1) ins_log_set_rank(rank == 0 ? -1 : rank);

@@ -216,13 +216,7 @@ int MPI_Comm_free(MPI_Comm *comm) {
   return CALL(MPI_COMM_WORLD, PMPI_Comm_free(comm));
 }
 
-int MPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler handler) {
-  return CALL(comm, PMPI_Comm_set_errhandler(comm, handler));
-}
-
-int MPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *out) {
-  return CALL(MPI_COMM_WORLD, PMPI_Comm_create_errhandler(function, out));
-}
+/* Making and setting a handler do not fail here: before that, MPI's own ends the process. */
 
 int MPI_Errhandler_free(MPI_Errhandler *handler) {
   return CALL(MPI_COMM_WORLD, PMPI_Errhandler_free(handler));
