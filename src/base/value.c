@@ -260,9 +260,9 @@ ins_value *ins_value_copy(const ins_value *value) {
   if (!copy) return NULL;
   copy->line = value->line;
   copy->column = value->column;
-  if (value->origin && !(copy->origin = strdup(value->origin)) &&
-      ins_fail(INS_ERR_MEMORY, "out of memory while copying a value") != INS_OK)
-    ins_value_destroy(&copy);
+  bytes = value->origin ? strlen(value->origin) + 1 : 0;
+  if (bytes && ins_alloc(bytes, 1, &copy->origin) != INS_OK) ins_value_destroy(&copy);
+  if (bytes && copy) memcpy(copy->origin, value->origin, bytes);
   return copy;
 }
 

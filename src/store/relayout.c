@@ -28,8 +28,11 @@ static ins_status differs(const source *s, const char *what, const char *name) {
                   s->path, what, name);
 }
 
-/* A name that is there but cannot be opened is damage, not another layout. */
-static ins_status unreadable(const source *s, hid_t group, const char *what, const char *name) {
+/* A name that is there but cannot be opened is damage, not another layout; a lack of memory, which
+ * `why` tells, is neither. */
+static ins_status unreadable(const source *s, ins_status why, hid_t group, const char *what,
+                             const char *name) {
+  if (why == INS_ERR_MEMORY) return why;
   if (H5Lexists(group, name, H5P_DEFAULT) == 0) return differs(s, what, name);
   return ins_fail(INS_ERR_FORMAT, "%s: %s '%s' is damaged", s->path, what, name);
 }
@@ -39,8 +42,7 @@ static ins_status compare_own_axis(const source *s, hid_t group, const ins_axis 
   size_t length, *map = NULL;
   ins_value *old;
   ins_status status = ins_coordinates_read(group, axis->name, &length, &old);
-  if (status == INS_ERR_MEMORY) return status;
-  if (status != INS_OK) return unreadable(s, group, "axis", axis->name);
+  if (status != INS_OK) return unreadable(s, status, group, "axis", axis->name);
   status = ins_coordinates_match(old, length, axis, &map);
   bool same = status == INS_OK && length == axis->length;
   for (size_t i = 0; same && i < length; i++) same = map[i] == i;
@@ -60,7 +62,7 @@ static ins_status compare_variable(source *s, hid_t group, int v, const ins_plac
               (!s->rows.n_tasks || place->row_bytes == ins_layout_row_bytes(s->layout, v));
   if (type >= 0) H5Tclose(type);
   if (dataset >= 0) H5Dclose(dataset);
-  if (dataset < 0) return unreadable(s, group, "variable", variable->name);
+  if (dataset < 0) return unreadable(s, INS_ERR_FORMAT, group, "variable", variable->name);
   if (!same) return differs(s, "variable", variable->name);
   ins_status status = INS_OK;
   for (int i = 0; i < variable->n_axes && status == INS_OK; i++)
@@ -86,8 +88,7 @@ static ins_status match_task_axes(source *s, hid_t group) {
   for (int i = 0; i < s->layout->n_task_axes && status == INS_OK; i++) {
     ins_value *old;
     status = ins_coordinates_read(group, s->layout->axes[i].name, &s->length[i], &old);
-    if (status == INS_ERR_MEMORY) return status;
-    if (status != INS_OK) return unreadable(s, group, "axis", s->layout->axes[i].name);
+    if (status != INS_OK) return unreadable(s, status, group, "axis", s->layout->axes[i].name);
     status = ins_coordinates_match(old, s->length[i], &s->layout->axes[i], &s->map[i]);
     ins_value_destroy(&old);
     n *= s->length[i];
